@@ -1,0 +1,69 @@
+"""What can go wrong, by name: every error a user may meet is a `MedxmodalError`.
+
+A message says what was wrong, where, what was expected, what came, and what to do next.
+The CLI turns any `MedxmodalError` into one readable line and exit code 2.
+"""
+
+from __future__ import annotations
+
+
+class MedxmodalError(Exception):
+    """The request, or what it points at, is wrong.
+
+    Args:
+        message: What is wrong and where, with what was expected and what came.
+        hint: The next step for the user, one sentence.
+
+    Example:
+        >>> str(MedxmodalError("column 'Age' is missing", hint="Correct the spec."))
+        "column 'Age' is missing. Correct the spec."
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(f"{message.rstrip('.')}. {hint}" if hint else message)
+
+
+class SpecError(MedxmodalError):
+    """A cohort spec is wrong, or does not fit its data."""
+
+
+class RecipeError(MedxmodalError):
+    """A recipe is wrong, or does not fit its cohort."""
+
+
+class CohortError(MedxmodalError):
+    """A cohort folder is missing, damaged or cannot do what is asked of it."""
+
+
+class InputError(MedxmodalError):
+    """One study's input cannot be read; in batch it is recorded for that study."""
+
+
+class RunError(MedxmodalError):
+    """A run folder is missing, damaged or does not fit what is asked of it."""
+
+
+class TrainingError(MedxmodalError):
+    """Training cannot start or cannot go on (one class only, no studies, NaN loss)."""
+
+
+class ScoringError(MedxmodalError):
+    """A scoring job cannot start or go on (another job's folder, an unknown engine)."""
+
+
+class ExplanationError(MedxmodalError):
+    """An explanation method does not fit the model, or records are damaged."""
+
+
+class ReportError(MedxmodalError):
+    """A report cannot be made from the records given."""
+
+
+class RegistryError(MedxmodalError):
+    """A name is not registered for its kind."""
+
+
+class PrivacyError(MedxmodalError):
+    """The request would put identifiers where they do not belong."""

@@ -48,7 +48,9 @@ def register(kind: str, name: str | None = None) -> Callable[[type[T]], type[T]]
         key = name or cls.__name__.lower()
         taken = _classes.setdefault(kind, {}).get(key)
         if taken is not None and taken.__qualname__ != cls.__qualname__:
-            raise RegistryError(f"{kind} '{key}' is already registered by {taken.__module__}")
+            raise RegistryError(
+                f"{kind} '{key}' is already registered by {taken.__module__}"
+            )
         _classes[kind][key] = cls
         cls.registered_name = key  # type: ignore[attr-defined]
         return cls
@@ -72,8 +74,14 @@ def get(kind: str, name: str) -> type[Any]:
     found = _classes.get(kind, {})
     if name not in found:
         close = difflib.get_close_matches(name, found, n=1)
-        hint = f"Did you mean '{close[0]}'?" if close else f"Use one of: {', '.join(sorted(found))}."
-        raise RegistryError(f"unknown {kind} '{name}' (known: {', '.join(sorted(found))})", hint=hint)
+        hint = (
+            f"Did you mean '{close[0]}'?"
+            if close
+            else f"Use one of: {', '.join(sorted(found))}."
+        )
+        raise RegistryError(
+            f"unknown {kind} '{name}' (known: {', '.join(sorted(found))})", hint=hint
+        )
     return found[name]
 
 
@@ -91,7 +99,11 @@ def create(kind: str, spec: str | Mapping[str, Any], **extra: Any) -> Any:  # no
     for key in arguments:
         if key not in accepted and "kwargs" not in accepted:
             close = difflib.get_close_matches(key, accepted, n=1)
-            hint = f"Did you mean '{close[0]}'?" if close else f"Use one of: {', '.join(accepted) or 'none'}."
+            hint = (
+                f"Did you mean '{close[0]}'?"
+                if close
+                else f"Use one of: {', '.join(accepted) or 'none'}."
+            )
             raise RegistryError(f"{kind} '{name}' has no setting '{key}'", hint=hint)
     return cls(**arguments)
 
@@ -111,7 +123,9 @@ def spec_of(obj: object) -> dict[str, Any]:
 
 def _check_kind(kind: str) -> None:
     if kind not in PACKAGES:
-        raise RegistryError(f"unknown kind '{kind}'", hint=f"Use one of: {', '.join(PACKAGES)}.")
+        raise RegistryError(
+            f"unknown kind '{kind}'", hint=f"Use one of: {', '.join(PACKAGES)}."
+        )
 
 
 def _discover(kind: str) -> None:

@@ -1,0 +1,109 @@
+"""What a cohort is made of: counts, flow, Table 1, missingness, quality."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from medxmodal.records.base import Part, Record
+
+
+class FlowStep(Part):
+    """One step from records found to studies kept; `removed` with its reason."""
+
+    step: str
+    removed: int = 0
+    remaining: int
+    reason: str = ""
+
+
+class Flow(Record):
+    """`flow.json`: found = studies + excluded + failed, always."""
+
+    found: int
+    steps: list[FlowStep]
+    excluded: int
+    failed: int
+    studies: int
+
+
+class Problem(Part):
+    """Something wrong with one study's input, by position and content hash, never by file name."""
+
+    study_id: str
+    modality: str = ""
+    field: str = ""
+    reason: str
+
+
+class FailedStudy(Part):
+    """A record that could not become a study; scoring lists it as `failed`."""
+
+    study_id: str
+    patient_id: str
+    site: str
+    reason: str
+
+
+class Quality(Record):
+    """`quality.json`: problems by study, values set to missing, failed records."""
+
+    problems: list[Problem] = []
+    failed: list[FailedStudy] = []
+    set_to_missing: dict[str, dict[str, int]] = {}
+    duplicate_inputs: list[list[str]] = []
+    constant_columns: list[str] = []
+    leak_columns_found: list[str] = []
+    skipped_exclusions: list[str] = []
+    notes: list[str] = []
+
+
+class ModalityCount(Part):
+    """How many studies have exactly this set of modalities."""
+
+    modalities: list[str]
+    studies: int
+
+
+class TableRow(Part):
+    """One line of Table 1: a variable (and level) with its summary per column."""
+
+    variable: str
+    level: str = ""
+    unit: str = ""
+    summary: dict[str, str]
+
+
+class Missingness(Part):
+    """Share missing of one field, over all and by group."""
+
+    field: str
+    overall: float = Field(ge=0, le=1)
+    by_label: dict[str, float] = {}
+    by_site: dict[str, float] = {}
+
+
+class DescribeRecord(Record):
+    """What `medxmodal describe` shows."""
+
+    name: str
+    title: str
+    simulated: bool
+    licence: str
+    cite: str
+    fingerprint: str
+    studies: int
+    patients: int
+    sites: dict[str, int]
+    task: str
+    positive: str
+    negative: str
+    labelled: int
+    positives: int
+    modalities: dict[str, int]
+    cooccurrence: list[ModalityCount]
+    flow: Flow
+    table1_columns: list[str]
+    table1: list[TableRow]
+    missingness: list[Missingness]
+    mask_only_auroc: dict[str, float | None] = {}
+    quality: Quality

@@ -1,0 +1,63 @@
+"""The penalised linear part of a modality's evidence, warm-started from logistic regression."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from medxmodal.typing import Logit
+
+
+class PenalisedLinear(nn.Module):
+    """`x @ weight + bias`, fitted as L2-penalised logistic regression, then shrunk towards it.
+
+    L2-SP: Li et al., Explicit inductive bias for transfer learning, ICML 2018.
+
+    Args:
+        width: Number of features.
+        c: Inverse penalty of the regression, on features as given (or standardised).
+        shrink: Strength of the pull back to the fitted weights.
+        standardise: Whether to standardise features by the training rows first; the statistics
+            are stored in buffers.
+    """
+
+    def __init__(self, width: int, c: float, shrink: float, *, standardise: bool) -> None:
+        super().__init__()
+        self.c, self.shrink, self.standardise = c, shrink, standardise
+        self.weight = nn.Parameter(torch.zeros(width))
+        self.bias = nn.Parameter(torch.zeros(()))
+        self.register_buffer("start", torch.zeros(width))
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("spread", torch.ones(width))
+
+    def forward(self, x: Tensor) -> Logit:
+        """Logits, (batch,)."""
+        scaled = (x - self.mean) / self.spread if self.standardise else x
+        return scaled @ self.weight + self.bias
+
+    def warm_start(self, x: np.ndarray, y: np.ndarray) -> None:
+        """Fit on training rows, (n, width) and labels (n,); one class only leaves zeros."""
+        from sklearn.linear_model import LogisticRegression
+
+        if self.standardise:
+            spread = x.std(0)
+            self.mean.copy_(torch.from_numpy(x.mean(0)))
+            self.spread.copy_(torch.from_numpy(np.where(spread > 1e-6, spread, 1.0)))
+            x = (x - self.mean.cpu().numpy()) / self.spread.cpu().numpy()
+        if len(np.unique(y)) < 2:
+            return
+        fitted = LogisticRegression(C=self.c, max_iter=2000).fit(x.astype(np.float64), y)
+        with torch.no_grad():
+            self.weight.copy_(torch.from_numpy(fitted.coef_[0]))
+            self.bias.fill_(float(fitted.intercept_[0]))
+            self.start.copy_(self.weight)
+
+    def penalty(self) -> Tensor:
+        """`shrink` times the squared distance to the fitted weights."""
+        return self.shrink * (self.weight - self.start).square().sum()

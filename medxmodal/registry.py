@@ -48,9 +48,7 @@ def register(kind: str, name: str | None = None) -> Callable[[type[T]], type[T]]
         key = name or cls.__name__.lower()
         taken = _classes.setdefault(kind, {}).get(key)
         if taken is not None and taken.__qualname__ != cls.__qualname__:
-            raise RegistryError(
-                f"{kind} '{key}' is already registered by {taken.__module__}"
-            )
+            raise RegistryError(f"{kind} '{key}' is already registered by {taken.__module__}")
         _classes[kind][key] = cls
         cls.registered_name = key  # type: ignore[attr-defined]
         return cls
@@ -74,14 +72,8 @@ def get(kind: str, name: str) -> type[Any]:
     found = _classes.get(kind, {})
     if name not in found:
         close = difflib.get_close_matches(name, found, n=1)
-        hint = (
-            f"Did you mean '{close[0]}'?"
-            if close
-            else f"Use one of: {', '.join(sorted(found))}."
-        )
-        raise RegistryError(
-            f"unknown {kind} '{name}' (known: {', '.join(sorted(found))})", hint=hint
-        )
+        hint = f"Did you mean '{close[0]}'?" if close else f"Use one of: {', '.join(sorted(found))}."
+        raise RegistryError(f"unknown {kind} '{name}' (known: {', '.join(sorted(found))})", hint=hint)
     return found[name]
 
 
@@ -99,11 +91,7 @@ def create(kind: str, spec: str | Mapping[str, Any], **extra: Any) -> Any:  # no
     for key in arguments:
         if key not in accepted and "kwargs" not in accepted:
             close = difflib.get_close_matches(key, accepted, n=1)
-            hint = (
-                f"Did you mean '{close[0]}'?"
-                if close
-                else f"Use one of: {', '.join(accepted) or 'none'}."
-            )
+            hint = f"Did you mean '{close[0]}'?" if close else f"Use one of: {', '.join(accepted) or 'none'}."
             raise RegistryError(f"{kind} '{name}' has no setting '{key}'", hint=hint)
     return cls(**arguments)
 
@@ -111,11 +99,13 @@ def create(kind: str, spec: str | Mapping[str, Any], **extra: Any) -> Any:  # no
 def spec_of(obj: object) -> dict[str, Any]:
     """The spec that makes an equal object: its registered name and constructor arguments.
 
-    Constructors are the configuration, so each argument is an attribute of the same name.
+    Constructors are the configuration, so each argument is an attribute of the same name, or an
+    entry of `settings` where the class needs that name for something else.
     """
     spec: dict[str, Any] = {"name": obj.registered_name}  # type: ignore[attr-defined]
+    settings = getattr(obj, "settings", {})
     for name, parameter in inspect.signature(type(obj)).parameters.items():
-        value = getattr(obj, name)
+        value = settings[name] if name in settings else getattr(obj, name)
         if parameter.default is inspect.Parameter.empty or value != parameter.default:
             spec[name] = value
     return spec
@@ -123,9 +113,7 @@ def spec_of(obj: object) -> dict[str, Any]:
 
 def _check_kind(kind: str) -> None:
     if kind not in PACKAGES:
-        raise RegistryError(
-            f"unknown kind '{kind}'", hint=f"Use one of: {', '.join(PACKAGES)}."
-        )
+        raise RegistryError(f"unknown kind '{kind}'", hint=f"Use one of: {', '.join(PACKAGES)}.")
 
 
 def _discover(kind: str) -> None:

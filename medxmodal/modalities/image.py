@@ -74,6 +74,7 @@ class Image(Modality):
         augment: bool = True,
     ) -> None:
         super().__init__()
+        self.settings = {"train": train, "augment": augment, "size": size}
         self.encoder, self.weights, self.train_mode, self.roi = encoder, weights, train, roi
         self.choice = choose(encoder)
         self.size = size or self.choice.side

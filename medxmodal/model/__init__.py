@@ -1,0 +1,8 @@
+"""`DiagnosisModel` and its members: modalities + fusion + heads; predict, save, load."""
+
+from medxmodal.model.diagnosis import DiagnosisModel, Encoded
+from medxmodal.model.files import load_member, save_member
+from medxmodal.model.members import Members
+from medxmodal.model.prediction import Prediction
+
+__all__ = ["DiagnosisModel", "Encoded", "Members", "Prediction", "load_member", "save_member"]

@@ -2,7 +2,9 @@
 # .venv is made from constraints.txt when it is missing or no longer current.
 
 SHELL := /bin/sh
-PYTHON ?= $(shell sh tools/find-python.sh)
+ifndef PYTHON
+PYTHON := $(shell sh tools/find-python.sh)
+endif
 PY := .venv/bin/python
 # One thread a test worker: threads that fight for two cores make everything slower.
 WORKERS ?= 2
@@ -14,8 +16,7 @@ help: ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /	/' | expand -t 16
 
 venv: ## .venv with everything the tests need, if missing or not current
-	@test -n "$(PYTHON)"
-	@"$(PYTHON)" tools/venv.py
+	@if [ -n "$(PYTHON)" ]; then "$(PYTHON)" tools/venv.py; else exit 1; fi
 
 demo: venv ## the whole job on the embedded (simulated) cohort, ending with a report to open
 	@$(PY) -m medxmodal demo --out reports/out/demo
@@ -31,10 +32,12 @@ test-slow: venv ## wheels, kill loops, notebooks on real data
 	$(PYTEST) -m slow
 
 lint: venv ## style, formatting, types and who may import whom
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
-	$(PY) -m mypy medxmodal
-	.venv/bin/lint-imports
+	@code=0; \
+	$(PY) -m ruff check . || code=1; \
+	$(PY) -m ruff format --check . || code=1; \
+	$(PY) -m mypy medxmodal || code=1; \
+	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo || code=1; \
+	exit $$code
 
 format: venv ## mend what ruff can mend
 	$(PY) -m ruff check --fix .

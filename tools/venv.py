@@ -26,9 +26,10 @@ def wanted() -> str:
 
 
 def works(python: Path) -> bool:
-    """Whether the environment's interpreter still starts (the base Python may have gone)."""
+    """Whether the environment's interpreter still starts (its base may have gone) and is new enough."""
+    check = "import pip, sys; sys.exit(sys.version_info < (3, 11))"
     try:
-        return subprocess.run([python, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+        return subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0
     except OSError:
         return False
 

@@ -1,0 +1,70 @@
+"""What all tests share: no network, no leaking seeds, and where public data may lie."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+
+# Before torch is imported, here and in the commands that tests start: `make test` runs two workers.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Reproducible and without deadlines: a slow machine is not a wrong result.
+hypothesis.settings.register_profile("medxmodal", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("medxmodal")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Public data sets, one folder each: `$MEDXMODAL_DATA`, or `../shared/data` beside the checkout."""
+    named = os.environ.get("MEDXMODAL_DATA")
+    if named:
+        folder = Path(named)
+        if not folder.is_dir():
+            pytest.fail(f"MEDXMODAL_DATA names {folder}, and there is no such folder")
+        return folder
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no public data sets here: set MEDXMODAL_DATA to their folder")
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """An explicit generator; the library never draws from global ones."""
+    return np.random.default_rng(20261124)
+
+
+@pytest.fixture(autouse=True)
+def _fixed_torch_seed() -> None:
+    """Layers a test builds by hand start from the same weights, whatever ran before."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(20261124)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything works offline: a connection that leaves this machine fails the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        outside = self.family != socket.AF_UNIX and isinstance(address, tuple)
+        if outside and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test tried to connect to {address[0]}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)

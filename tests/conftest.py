@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import sys
 from pathlib import Path
@@ -40,6 +41,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no public data sets here: set MEDXMODAL_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser for tests marked `services`; its absence is a failure, never a skip."""
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
+        found = shutil.which(name)
+        if found:
+            return found
+    pytest.fail("no Chromium or Chrome on the PATH: run these tests with `make test-services`")
 
 
 @pytest.fixture

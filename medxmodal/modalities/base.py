@@ -1,7 +1,7 @@
 """What every modality gives the model: a way from a study to tokens, and back to a panel.
 
     study --read--> array --collate--> x --embed--> continuous --features--> frozen --encode--> tokens
-                                                                       \\--linear--> penalised logit
+                                                                       +--linear--> penalised logit
 
 `fit` sees the training studies of one fold and returns JSON state; everything learned by gradient
 lives in the module itself. `features` is the part whose weights never change in training (the
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from torch import nn
+
+from medxmodal.errors import RunError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -75,8 +77,13 @@ class Modality(nn.Module, ABC):
         self.presence_visible = True
 
     def attach(
-        self, name: str, spec: Any, dim: int, *, presence_visible: bool = True
-    ) -> Modality:  # noqa: ANN401 - the cohort's spec of this kind
+        self,
+        name: str,
+        spec: Any,  # noqa: ANN401 - the cohort's spec of this kind
+        dim: int,
+        *,
+        presence_visible: bool = True,
+    ) -> Modality:
         """Tell the modality its name, the cohort's spec of it and the width of tokens."""
         self.name, self.spec, self.dim = name, spec, dim
         self.presence_visible = presence_visible
@@ -122,6 +129,35 @@ class Modality(nn.Module, ABC):
     def frozen_key(self) -> str:
         """Names the frozen part's weights and preprocessing for the cache; empty when none."""
         return ""
+
+    @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """Shape of one study's `features`, where the frozen part is cached."""
+        return self.sample_shape
+
+    @property
+    def same_for_all_folds(self) -> bool:
+        """Whether `read` depends on settings only and not on fitted state."""
+        return False
+
+    def content_key(self, study: Study) -> str:
+        """Hashes of what `read` depends on, for the feature cache."""
+        raise RunError(
+            f"modality '{self.name}' names no content to cache features of study {study.study_id} by"
+        )
+
+    def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Changed training inputs; the same where the kind has no augmentation."""
+        del generator
+        return x
+
+    def agree(self, members: Sequence[Modality]) -> None:
+        """Take note of what other members of the same run saw in training; called once, on loading."""
+        del members
+
+    def share(self, other: Modality) -> None:
+        """Use another member's frozen part instead of loading it again."""
+        del other
 
     @abstractmethod
     def encode(self, features: Tensor, x: Tensor | None) -> Tokens:

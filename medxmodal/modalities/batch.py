@@ -11,7 +11,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from medxmodal.typing import Present, Targets
+    from medxmodal.typing import Present, Target
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Batch:
     names: tuple[str, ...]
     inputs: Mapping[str, Tensor]
     present: Present
-    targets: Targets
+    targets: Target
     site: tuple[str, ...]
     ids: tuple[str, ...]
     features: Mapping[str, Tensor] = field(default_factory=dict)

@@ -130,9 +130,10 @@ class Image(Modality):
             self.project = nn.Linear(encoder.features, self.dim)
             self.whole = nn.Linear(2 * encoder.features, self.dim)
 
-    def share(self, other: Image) -> None:
+    def share(self, other: Modality) -> None:
         """Use another member's frozen encoder instead of loading it again."""
-        self.frozen = other.frozen
+        if isinstance(other, Image):
+            self.frozen = other.frozen
 
     @property
     def visual(self) -> nn.Module:
@@ -148,6 +149,16 @@ class Image(Modality):
     def sample_shape(self) -> tuple[int, ...]:
         """(channels, side, side)."""
         return (self.choice.channels, self.size, self.size)
+
+    @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """(1 + 16, features)."""
+        return (1 + GRID * GRID, self.skip.weight.shape[0])
+
+    @property
+    def same_for_all_folds(self) -> bool:
+        """Always: pixels are scaled by themselves."""
+        return True
 
     def read(self, study: Study) -> np.ndarray:
         """Pixels in 0..1, (channels, side, side), float32."""

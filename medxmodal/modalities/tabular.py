@@ -63,7 +63,7 @@ class Tabular(Modality):
             raise RecipeError(f"unknown_category is '{unknown_category}'", hint="Use fail or missing.")
         self.encoder, self.columns = encoder, columns
         self.penalty_c, self.shrink, self.unknown_category = penalty_c, shrink, unknown_category
-        self.known: Mapping[str, frozenset[str]] = {}
+        self.known: Mapping[str, frozenset[str]] | None = None
 
     def used_columns(self) -> list[str]:
         """The columns this modality reads, in order."""
@@ -112,21 +112,30 @@ class Tabular(Modality):
     def read(self, study: Study) -> np.ndarray:
         """The row as standardised features, (features,), float32."""
         row = study.inputs[self.name]
-        if self.unknown_category == "fail":
-            self._refuse_unknown(row)
+        if self.unknown_category == "fail" and self.known is not None:
+            self._refuse_unknown(row, self.known)
         return encode_row(row, self.fitted)
 
-    def _refuse_unknown(self, row: Mapping[str, Value]) -> None:
+    def agree(self, members: Sequence[Modality]) -> None:
+        """From now on refuse categories that no member saw; a fold may lack a rare one."""
+        known: dict[str, frozenset[str]] = {}
+        for member in members:
+            assert isinstance(member, Tabular)
+            for column in member.fitted:
+                known[column.name] = known.get(column.name, frozenset()) | set(column.categories)
+        self.known = known
+
+    def _refuse_unknown(self, row: Mapping[str, Value], seen: Mapping[str, frozenset[str]]) -> None:
         for column in self.fitted:
             if column.kind != "category":
                 continue
-            known = self.known.get(column.name, frozenset(column.categories))
+            known = seen[column.name]
             for value in column.values(row.get(column.name)):
                 if value not in known:
                     raise InputError(
-                        f"modality '{self.name}', column '{column.name}': category '{value}' was never seen in "
-                        f"training (known: {', '.join(sorted(known))})",
-                        hint="Map it to a known one in the cohort spec, or train with unknown_category: missing.",
+                        f"modality '{self.name}', column '{column.name}': category '{value}' was "
+                        f"never seen in training (known: {', '.join(sorted(known))})",
+                        hint="Map it to a known one, or train with unknown_category: missing.",
                     )
 
     def embed(self, x: Tensor) -> Tensor:

@@ -2,7 +2,18 @@
 
 from medxmodal.model.diagnosis import DiagnosisModel, Encoded
 from medxmodal.model.files import load_member, save_member
+from medxmodal.model.loaded import Answer, LoadedRun
 from medxmodal.model.members import Members
 from medxmodal.model.prediction import Prediction
+from medxmodal.model.reading import Reader, Reading
 
-__all__ = ["DiagnosisModel", "Encoded", "Members", "Prediction", "load_member", "save_member"]
+__all__ = [
+    "DiagnosisModel",
+    "Encoded",
+    "Members",
+    "Prediction",
+    "Reader",
+    "Reading",
+    "load_member",
+    "save_member",
+]

@@ -61,9 +61,9 @@ class DiagnosisModel(nn.Module):
             raise RecipeError(f"{len(modalities)} modalities; a model takes 1 to {MOST_MODALITIES}")
         self.names = tuple(modalities)
         self.modalities = nn.ModuleDict(dict(modalities))
-        self.heads = nn.ModuleDict({
-            name: EvidenceHead(dim, start_at_zero=modality.has_linear) for name, modality in modalities.items()
-        })  # fmt: skip
+        self.heads = nn.ModuleDict()
+        for name, modality in modalities.items():
+            self.heads[name] = EvidenceHead(dim, start_at_zero=modality.has_linear)
         fusion.build(len(modalities), dim)
         self.fusion = fusion
         self.dim = dim

@@ -88,7 +88,7 @@ def load_member(
     for name, entry in settings["modalities"].items():
         modality: Modality = registry.create("modality", entry["settings"])
         modality.attach(name, specs[name], settings["dim"], presence_visible=entry["presence_visible"])
-        if sharing is not None and hasattr(modality, "share"):
+        if sharing is not None:
             modality.share(sharing.modality(name))
         modality.build(entry["state"])
         modalities[name] = modality

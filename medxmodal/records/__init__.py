@@ -1,6 +1,13 @@
 """Records: what lands on disk, as strict pydantic documents without torch."""
 
 from medxmodal.records.base import Part, Record
+from medxmodal.records.calibration import (
+    Calibrated,
+    CalibrationRecord,
+    PriorShift,
+    ThresholdFacts,
+    pattern_key,
+)
 from medxmodal.records.describe import (
     DescribeRecord,
     FailedStudy,
@@ -44,6 +51,8 @@ __all__ = [
     "AttributionFacts",
     "Bar",
     "BarsPanel",
+    "Calibrated",
+    "CalibrationRecord",
     "CohortFacts",
     "DescribeRecord",
     "ExplanationIndex",
@@ -62,6 +71,7 @@ __all__ = [
     "Panel",
     "Part",
     "PredictionRecord",
+    "PriorShift",
     "Problem",
     "Quality",
     "Question",
@@ -69,6 +79,8 @@ __all__ = [
     "RunRecord",
     "TableRow",
     "TaskFacts",
+    "ThresholdFacts",
     "Token",
     "TokensPanel",
+    "pattern_key",
 ]

@@ -49,11 +49,11 @@ class MemberFacts(Part):
 
 
 class ModalityRecord(Part):
-    """One modality of a run: its kind, settings and where its weights came from."""
+    """One modality of a run: its kind, settings, the cohort's spec of it, and its weights' origin."""
 
     kind: str
     settings: dict[str, Any]
-    columns: list[str] = []
+    spec: dict[str, Any] = {}
     weights: dict[str, str] = {}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from medxmodal.typing import Logit, Targets
+    from medxmodal.typing import Logit, Target
 
 
 class Task(ABC):
@@ -18,7 +18,7 @@ class Task(ABC):
     targets: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def loss(self, logit: Logit, target: Targets) -> Tensor:
+    def loss(self, logit: Logit, target: Target) -> Tensor:
         """Mean loss over studies with a known target, a scalar; zero when there is none."""
 
     @abstractmethod

@@ -13,7 +13,7 @@ from medxmodal.tasks.base import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from medxmodal.typing import Logit, Targets
+    from medxmodal.typing import Logit, Target
 
 
 @register("task", "binary")
@@ -23,7 +23,7 @@ class Binary(Task):
     kind: ClassVar[str] = "binary"
     targets: ClassVar[tuple[str, ...]] = ("positive",)
 
-    def loss(self, logit: Logit, target: Targets) -> Tensor:
+    def loss(self, logit: Logit, target: Target) -> Tensor:
         """Mean over known targets."""
         known = ~torch.isnan(target)
         if not bool(known.any()):

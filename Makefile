@@ -26,10 +26,10 @@ test: venv ## all tests that need no service and no root, under 10 minutes
 
 test-services: venv ## tests in a real browser; installs Debian's chromium when run as root
 	@sh tools/chromium.sh
-	$(PYTEST) -m services
+	$(PYTEST) tests -m services
 
 test-slow: venv ## wheels, kill loops, notebooks on real data
-	$(PYTEST) -m slow
+	$(PYTEST) tests -m slow
 
 lint: venv ## style, formatting, types and who may import whom
 	@code=0; \

@@ -8,8 +8,10 @@ from medxmodal.model.prediction import Prediction
 from medxmodal.model.reading import Reader, Reading
 
 __all__ = [
+    "Answer",
     "DiagnosisModel",
     "Encoded",
+    "LoadedRun",
     "Members",
     "Prediction",
     "Reader",

@@ -105,7 +105,6 @@ class Training(Section):
     auxiliary: float = Field(1.0, ge=0)
     interval_draws: int = Field(1000, ge=50)
     precision: Literal["auto", "32", "bf16-mixed", "16-mixed"] = "auto"
-    compile: bool = False
     workers: int = Field(0, ge=0)
 
 

@@ -34,8 +34,6 @@ class Additive(Fusion):
         layers: Transformer layers of the interaction.
     """
 
-    has_interaction = True
-
     def __init__(
         self,
         interaction: str = "if_it_pays",
@@ -51,7 +49,8 @@ class Additive(Fusion):
             )
         self.interaction, self.weights, self.shrink = interaction, weights, shrink
         self.heads, self.layers = heads, layers
-        self.active = interaction == "on"
+        self.interaction_active = interaction == "on"
+        self.interaction_must_pay = interaction == "if_it_pays"
 
     def build(self, modalities: int, dim: int) -> None:
         """Make the pairwise weights and the interaction."""
@@ -59,16 +58,14 @@ class Additive(Fusion):
         self.register_buffer("others", 1.0 - torch.eye(modalities))
         self.together = Interaction(modalities, dim, self.heads, self.layers)
 
-    def set_interaction(self, active: bool) -> None:
-        """Switch the interaction term."""
-        self.active = active
-
     def forward(self, seen: FusionInput) -> FusionOutput:
         """Fuse one batch."""
         present = seen.present.to(seen.evidence.dtype)
         weight = (1.0 + present @ (self.pairwise * self.others).T).clamp_min(0.0)
         contributions = weight * seen.evidence * present
-        interaction = self.together(seen) if self.active else torch.zeros_like(seen.evidence[:, 0])
+        interaction = (
+            self.together(seen) if self.interaction_active else torch.zeros_like(seen.evidence[:, 0])
+        )
         return FusionOutput(seen.base + contributions.sum(1) + interaction, contributions, interaction)
 
     def penalty(self) -> Tensor:

@@ -25,6 +25,8 @@ class Attention(Fusion):
         dropout: Dropout inside the layers, in training.
     """
 
+    starts_from_evidence = False
+
     def __init__(self, heads: int = 2, layers: int = 1, dropout: float = 0.1) -> None:
         super().__init__()
         self.heads, self.layers, self.dropout = heads, layers, dropout

@@ -60,9 +60,16 @@ class FusionOutput:
 
 
 class Fusion(nn.Module, ABC):
-    """Combines modalities; subclasses implement `forward` and may use `dim` and `modalities`."""
+    """Combines modalities; subclasses implement `forward`.
 
-    has_interaction: bool = False
+    `starts_from_evidence`: before training the logit is the base plus the sum of evidence.
+    `interaction_must_pay`: the interaction is tried after the rest and kept only if it pays.
+    `interaction_active`: whether the interaction term is switched on.
+    """
+
+    starts_from_evidence: bool = True
+    interaction_must_pay: bool = False
+    interaction_active: bool = False
 
     def build(self, modalities: int, dim: int) -> None:
         """Make the layers for this many modalities and this token width."""
@@ -70,7 +77,7 @@ class Fusion(nn.Module, ABC):
 
     def set_interaction(self, active: bool) -> None:
         """Switch the interaction term, where there is one."""
-        del active
+        self.interaction_active = active
 
     @abstractmethod
     def forward(self, seen: FusionInput) -> FusionOutput:

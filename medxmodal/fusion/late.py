@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import torch
 
 from medxmodal.fusion.base import Fusion, FusionInput, FusionOutput

@@ -35,7 +35,7 @@ def save_member(model: DiagnosisModel, folder: Path, index: int) -> str:
     settings = {
         "dim": model.dim,
         "fusion": fusion,
-        "interaction_active": bool(getattr(model.fusion, "active", False)),
+        "interaction_active": model.fusion.interaction_active,
         "modalities": {name: _modality_entry(model.modality(name)) for name in model.names},
     }
     path = folder / f"preprocessing-{index}.json"

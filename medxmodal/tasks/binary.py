@@ -13,7 +13,7 @@ from medxmodal.tasks.base import Task
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from medxmodal.typing import Logit, Target
+    from medxmodal.typing import Logit
 
 
 @register("task", "binary")
@@ -23,12 +23,11 @@ class Binary(Task):
     kind: ClassVar[str] = "binary"
     targets: ClassVar[tuple[str, ...]] = ("positive",)
 
-    def loss(self, logit: Logit, target: Target) -> Tensor:
-        """Mean over known targets."""
+    def losses(self, logit: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy of each entry; NaN targets are never multiplied, they are replaced."""
         known = ~torch.isnan(target)
-        if not bool(known.any()):
-            return logit.sum() * 0.0
-        return binary_cross_entropy_with_logits(logit[known], target[known])
+        filled = torch.where(known, target, torch.zeros_like(target))
+        return binary_cross_entropy_with_logits(logit, filled, reduction="none") * known
 
     def activation(self, logit: Logit) -> Tensor:
         """The sigmoid."""

@@ -1,0 +1,1 @@
+"""One verb a file, composed from the rooms below."""

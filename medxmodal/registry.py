@@ -89,7 +89,7 @@ def create(kind: str, spec: str | Mapping[str, Any], **extra: Any) -> Any:  # no
     arguments |= extra
     accepted = [p for p in inspect.signature(cls).parameters if p != "self"]
     for key in arguments:
-        if key not in accepted and "kwargs" not in accepted:
+        if key not in accepted:
             close = difflib.get_close_matches(key, accepted, n=1)
             hint = f"Did you mean '{close[0]}'?" if close else f"Use one of: {', '.join(accepted) or 'none'}."
             raise RegistryError(f"{kind} '{name}' has no setting '{key}'", hint=hint)

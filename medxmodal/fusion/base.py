@@ -71,6 +71,9 @@ class Fusion(nn.Module, ABC):
     interaction_must_pay: bool = False
     interaction_active: bool = False
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def build(self, modalities: int, dim: int) -> None:
         """Make the layers for this many modalities and this token width."""
         del modalities, dim

@@ -52,9 +52,7 @@ class Missing(Section):
     def _rates(cls, value: dict[str, float]) -> dict[str, float]:
         for name, rate in value.items():
             if not 0 <= rate < 1:
-                raise ValueError(
-                    f"the dropout rate of '{name}' must be at least 0 and below 1, not {rate}"
-                )
+                raise ValueError(f"the dropout rate of '{name}' must be at least 0 and below 1, not {rate}")
         return value
 
 
@@ -71,17 +69,13 @@ class Validation(Section):
 class Decision(Section):
     """The rule of the decision threshold, applied to out-of-fold probabilities."""
 
-    rule: Literal["sensitivity", "specificity", "youden", "net_benefit", "fixed"] = (
-        "sensitivity"
-    )
+    rule: Literal["sensitivity", "specificity", "youden", "net_benefit", "fixed"] = "sensitivity"
     at: float | None = None
 
     @model_validator(mode="after")
     def _at(self) -> Self:
         if self.rule != "youden" and (self.at is None or not 0 < self.at < 1):
-            raise ValueError(
-                f"decision rule '{self.rule}' needs `at`, a number between 0 and 1"
-            )
+            raise ValueError(f"decision rule '{self.rule}' needs `at`, a number between 0 and 1")
         return self
 
 
@@ -149,15 +143,11 @@ class Recipe(Section):
         ):
             for name in named:
                 if name not in self.modalities:
-                    raise ValueError(
-                        f"{section} names '{name}', which is no modality of this recipe"
-                    )
+                    raise ValueError(f"{section} names '{name}', which is no modality of this recipe")
         return self
 
     @classmethod
-    def read(
-        cls, path_or_name: str | Path, settings: list[str] | tuple[str, ...] = ()
-    ) -> Recipe:
+    def read(cls, path_or_name: str | Path, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
         """Read a recipe by path or by shipped name, with `key=value` settings laid over it."""
         path = _find(path_or_name)
         try:
@@ -170,19 +160,13 @@ class Recipe(Section):
                 f"{path.name}{where} is not valid YAML: {getattr(error, 'problem', error)}"
             ) from error
         except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(
-                f"cannot read the recipe {path}: {type(error).__name__}"
-            ) from error
+            raise RecipeError(f"cannot read the recipe {path}: {type(error).__name__}") from error
         if not isinstance(tree, dict):
-            raise RecipeError(
-                f"{path.name} holds no mapping", hint="Start from one in pipelines/."
-            )
+            raise RecipeError(f"{path.name} holds no mapping", hint="Start from one in pipelines/.")
         return cls.parse(_overlay(tree, settings), source=path.name, text=text)
 
     @classmethod
-    def parse(
-        cls, tree: dict[str, Any], *, source: str = "recipe", text: str = ""
-    ) -> Recipe:
+    def parse(cls, tree: dict[str, Any], *, source: str = "recipe", text: str = "") -> Recipe:
         """Check a recipe given as a mapping."""
         try:
             return cls.model_validate(tree)
@@ -207,24 +191,16 @@ def _find(path_or_name: str | Path) -> Path:
     if found is None:
         known = shipped_names("pipelines")
         close = difflib.get_close_matches(str(path_or_name), known, n=1)
-        hint = (
-            f"Did you mean '{close[0]}'?"
-            if close
-            else f"Use a YAML path or one of: {', '.join(known)}."
-        )
+        hint = f"Did you mean '{close[0]}'?" if close else f"Use a YAML path or one of: {', '.join(known)}."
         raise RecipeError(f"unknown recipe '{path_or_name}'", hint=hint)
     return found
 
 
-def _overlay(
-    tree: dict[str, Any], settings: list[str] | tuple[str, ...]
-) -> dict[str, Any]:
+def _overlay(tree: dict[str, Any], settings: list[str] | tuple[str, ...]) -> dict[str, Any]:
     for setting in settings:
         key, sign, value = setting.partition("=")
         if not sign or not key:
-            raise RecipeError(
-                f"'{setting}' is no setting", hint="Write --set key.subkey=value."
-            )
+            raise RecipeError(f"'{setting}' is no setting", hint="Write --set key.subkey=value.")
         node = tree
         *parents, last = key.split(".")
         for parent in parents:
@@ -239,37 +215,23 @@ def _readable(error: ValidationError, source: str, text: str) -> tuple[str]:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     key = path[-1] if path else ""
-    line = (
-        next(
-            (n for n, row in enumerate(text.splitlines(), 1) if f"{key}:" in row), None
-        )
-        if key
-        else None
-    )
+    line = next((n for n, row in enumerate(text.splitlines(), 1) if f"{key}:" in row), None) if key else None
     where = f"{source}{f' line {line}' if line else ''}: {'.'.join(path) or 'recipe'}"
     if first["type"] == "extra_forbidden":
         known = _keys_at(path[:-1])
         close = difflib.get_close_matches(key, known, n=1)
-        meant = (
-            f"Did you mean '{close[0]}'?"
-            if close
-            else f"Known keys: {', '.join(known)}."
-        )
+        meant = f"Did you mean '{close[0]}'?" if close else f"Known keys: {', '.join(known)}."
         return (f"{where}: unknown key. {meant}",)
     if first["type"] == "missing":
         return (f"{where}: this key is required.",)
-    shown = (
-        "" if isinstance(first["input"], dict | list) else f" (got {first['input']!r})"
-    )
+    shown = "" if isinstance(first["input"], dict | list) else f" (got {first['input']!r})"
     return (f"{where}: {first['msg'].removeprefix('Value error, ')}{shown}.",)
 
 
 def _keys_at(path: list[str]) -> list[str]:
     model: type[BaseModel] = Recipe
     for part in path:
-        inner = (
-            model.model_fields[part].annotation if part in model.model_fields else None
-        )
+        inner = model.model_fields[part].annotation if part in model.model_fields else None
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         model = inner

@@ -34,6 +34,8 @@ class Additive(Fusion):
         layers: Transformer layers of the interaction.
     """
 
+    others: Tensor
+
     def __init__(
         self,
         interaction: str = "if_it_pays",

@@ -44,9 +44,7 @@ class Batch:
         return replace(
             self,
             inputs={k: v.to(device, non_blocking=True) for k, v in self.inputs.items()},
-            features={
-                k: v.to(device, non_blocking=True) for k, v in self.features.items()
-            },
+            features={k: v.to(device, non_blocking=True) for k, v in self.features.items()},
             present=self.present.to(device, non_blocking=True),
             targets=self.targets.to(device, non_blocking=True),
         )

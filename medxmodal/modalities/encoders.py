@@ -96,7 +96,8 @@ def _densenet121(channels: int) -> Encoder:
     from monai.networks.nets import DenseNet121
 
     network = DenseNet121(2, channels, 1, norm=GROUPS)
-    return Encoder(_out_of_place(network.features), channels, network.class_layers.out.in_features)
+    width = network.class_layers.out.in_features  # type: ignore[union-attr]
+    return Encoder(_out_of_place(network.features), channels, int(width))  # type: ignore[arg-type]
 
 
 def _resnet18(channels: int) -> Encoder:
@@ -122,7 +123,7 @@ def _efficientnet_lite1(channels: int) -> Encoder:
 def _out_of_place(module: nn.Module) -> nn.Module:
     for part in module.modules():
         if hasattr(part, "inplace"):
-            part.inplace = False
+            part.inplace = False  # type: ignore[assignment]
     return module
 
 

@@ -142,8 +142,8 @@ class Image(Modality):
 
     def _apply(self, fn, recurse: bool = True):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - torch's own signature
         if self.frozen is not None:
-            self.frozen.module._apply(fn)
-        return super()._apply(fn, recurse)
+            self.frozen.module._apply(fn)  # type: ignore[no-untyped-call]
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
 
     @property
     def sample_shape(self) -> tuple[int, ...]:

@@ -27,6 +27,10 @@ class PenalisedLinear(nn.Module):
             are stored in buffers.
     """
 
+    start: Tensor
+    mean: Tensor
+    spread: Tensor
+
     def __init__(self, width: int, c: float, shrink: float, *, standardise: bool) -> None:
         super().__init__()
         self.c, self.shrink, self.standardise = c, shrink, standardise
@@ -39,7 +43,8 @@ class PenalisedLinear(nn.Module):
     def forward(self, x: Tensor) -> Logit:
         """Logits, (batch,)."""
         scaled = (x - self.mean) / self.spread if self.standardise else x
-        return scaled @ self.weight + self.bias
+        logit: Logit = scaled @ self.weight + self.bias
+        return logit
 
     def warm_start(self, x: np.ndarray, y: np.ndarray) -> None:
         """Fit on training rows, (n, width) and labels (n,); one class only leaves zeros."""

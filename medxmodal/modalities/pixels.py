@@ -17,9 +17,9 @@ MARGIN = 0.2
 def unit_range(pixels: np.ndarray) -> np.ndarray:
     """Integer pixels divided by their type's largest value; floats scaled from their own range."""
     if np.issubdtype(pixels.dtype, np.integer):
-        return (pixels / np.iinfo(pixels.dtype).max).astype(np.float32)
+        return np.asarray(pixels / np.iinfo(pixels.dtype).max, dtype=np.float32)
     low, high = float(np.nanmin(pixels)), float(np.nanmax(pixels))
-    return ((np.nan_to_num(pixels, nan=low) - low) / max(high - low, 1e-12)).astype(np.float32)
+    return np.asarray((np.nan_to_num(pixels, nan=low) - low) / max(high - low, 1e-12), dtype=np.float32)
 
 
 def crop_to_mask(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ def crop_to_mask(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
         low, high = int(found.min()), int(found.max()) + 1
         pad = round(MARGIN * (high - low))
         boxes.append(slice(max(0, low - pad), min(limit, high + pad)))
-    return pixels[boxes[0], boxes[1]]
+    return np.asarray(pixels[boxes[0], boxes[1]])
 
 
 def to_square(pixels: np.ndarray, side: int, channels: int) -> np.ndarray:
@@ -49,7 +49,7 @@ def to_square(pixels: np.ndarray, side: int, channels: int) -> np.ndarray:
         for plane in planes
     ]
     stacked = np.stack(resized * channels if len(resized) == 1 else resized)
-    return np.clip(stacked, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(stacked, 0.0, 1.0), dtype=np.float32)
 
 
 def jitter(x: Tensor, generator: torch.Generator, shift: float = 0.1, gain: float = 0.15) -> Tensor:

@@ -48,6 +48,9 @@ class Tabular(Modality):
     default_method: ClassVar[str] = "integrated_gradients"
     baseline_words: ClassVar[str] = "the average study of the training cohort"
 
+    mean: Tensor
+    assignment: Tensor
+
     def __init__(
         self,
         encoder: str = "linear_tokens",
@@ -151,7 +154,8 @@ class Tabular(Modality):
     def linear(self, features: Tensor, x: Tensor | None) -> Logit:
         """The penalised logistic regression's logit, (batch,)."""
         del x
-        return self.skip(features)
+        logit: Logit = self.skip(features)
+        return logit
 
     def warm_start(self, features: Tensor, x: Tensor | None, y: np.ndarray) -> None:
         """Fit the regression on training rows."""

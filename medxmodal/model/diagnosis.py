@@ -55,6 +55,10 @@ class DiagnosisModel(nn.Module):
         RecipeError: More modalities than `MOST_MODALITIES`.
     """
 
+    base: Tensor
+    centre: Tensor
+    heads: nn.ModuleDict
+
     def __init__(self, modalities: Mapping[str, Modality], fusion: Fusion, dim: int) -> None:
         super().__init__()
         if not 1 <= len(modalities) <= MOST_MODALITIES:

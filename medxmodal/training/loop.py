@@ -64,6 +64,8 @@ class Fitting(L.LightningModule):
         extra: Further losses, for adaptation and pretraining.
     """
 
+    rates: Tensor
+
     def __init__(
         self,
         model: DiagnosisModel,

@@ -1,4 +1,4 @@
-"""One member: fitted on its fold's training studies, chosen by an inner validation, never by the test fold."""
+"""One member: fitted on its fold's training studies, chosen by an inner validation inside them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def train_member(
     labels = np.array([study.labels[plan.recipe.task.name] for study in train])
     inner = inner_split(labels, [s.patient_id for s in train], plan.recipe.training.inner_validation, seed)
     model, batches = _prepare(plan, train, inner.train, seed, sharing)
-    epochs, interaction = _fit_with_inner_validation(plan, model, batches, inner.train, inner.test, seed)
+    epochs, interaction = _fit_with_inner_validation(
+        plan, model, batches, inner.train, inner.validation, seed
+    )
     if plan.preset.refit and all(model.modality(name).has_linear for name in model.names):
         everyone = range(len(train))
         active = model.fusion.interaction_active
@@ -244,7 +246,7 @@ def _try_interaction(
 def _pays(before: Tensor, after: Tensor) -> bool:
     gain = (before - after).double()
     error = float(gain.std()) / max(len(gain), 1) ** 0.5
-    return float(gain.mean()) > STANDARD_ERRORS * error
+    return bool(float(gain.mean()) > STANDARD_ERRORS * error)
 
 
 @torch.no_grad()

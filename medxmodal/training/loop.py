@@ -6,7 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
@@ -83,9 +83,10 @@ class Fitting(L.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Loss of one batch, with some modalities taken away."""
         del index
-        for name, x in batch.inputs.items():
-            if name not in batch.features:
-                batch.inputs[name] = self.model.modality(name).augment(x, self.generator)  # type: ignore[index]
+        inputs = {
+            name: self.model.modality(name).augment(x, self.generator) for name, x in batch.inputs.items()
+        }
+        batch = replace(batch, inputs=inputs)
         encoded = self.model.encode(batch)
         with torch.no_grad():
             if not self.settings.only_interaction:

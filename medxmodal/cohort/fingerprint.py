@@ -1,0 +1,70 @@
+"""The fingerprint of a cohort: the same wherever and however its files lie.
+
+It is a hash over what the spec means and over the content of every study (values, labels, hashes of
+files), gathered by patient. Ids, paths, dates, the order of rows and wording do not enter it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.study import FileReference, Study, Value
+
+_WORDING = {"title", "licence", "cite", "table", "ids"}
+
+
+def study_content(study: Study) -> str:
+    """Hash of what is known of a study: site, labels and inputs.
+
+    Args:
+        study: The study.
+
+    Returns:
+        SHA-256, hex.
+    """
+    inputs = {
+        modality: {name: _plain(value) for name, value in fields.items() if value is not None}
+        for modality, fields in study.inputs.items()
+    }
+    known = {
+        "site": study.site,
+        "labels": dict(study.labels),
+        "inputs": inputs,
+        "problems": sorted(study.problems),
+    }
+    return _hash(known)
+
+
+def cohort_fingerprint(spec: CohortSpec, studies: Sequence[Study], content: Sequence[str]) -> str:
+    """Fingerprint of a cohort.
+
+    Args:
+        spec: Its spec.
+        studies: Its studies.
+        content: `study_content` of each.
+
+    Returns:
+        SHA-256, hex.
+    """
+    by_patient: dict[str, list[str]] = {}
+    for study, known in zip(studies, content, strict=True):
+        by_patient.setdefault(study.patient_id, []).append(known)
+    meaning = {key: value for key, value in spec.as_dict().items() if key not in _WORDING}
+    for modality in meaning["modalities"].values():
+        for key in ("file", "mask"):
+            modality.pop(key, None)
+    return _hash({"spec": meaning, "patients": sorted(sorted(group) for group in by_patient.values())})
+
+
+def _plain(value: Value) -> object:
+    if isinstance(value, FileReference):
+        return value.sha256
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _hash(tree: object) -> str:
+    text = json.dumps(tree, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,65 @@
+"""What a cohort was made from: content hashes of every input, the spec, and the code that read them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+
+from medxmodal.cohort.sources.table import Table
+from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.study import FileReference, Study
+from medxmodal.records import Part, Record
+
+READERS = ("numpy", "openpyxl", "pillow", "pint", "pyarrow", "pydantic", "PyYAML", "ucumvert")
+"""Packages that turn bytes into values here."""
+
+
+class InputFile(Part):
+    """One file that went in, by content."""
+
+    use: str
+    sha256: str
+    size: int
+
+
+class Lineage(Record):
+    """`lineage.json`."""
+
+    spec_sha256: str
+    inputs: list[InputFile]
+    code: dict[str, str]
+
+
+def make_lineage(spec: CohortSpec, table: Table, studies: Sequence[Study]) -> Lineage:
+    """Hashes of the spec and of every input, each content once."""
+    files = {(use, f.sha256): InputFile(use=use, sha256=f.sha256, size=f.size) for use, f in _files(studies)}
+    return Lineage(
+        spec_sha256=spec.sha256,
+        inputs=[
+            InputFile(use="table", sha256=table.sha256, size=table.size),
+            *(files[place] for place in sorted(files)),
+        ],
+        code=code_versions(),
+    )
+
+
+def code_versions() -> dict[str, str]:
+    """Versions of this package, of Python and of the packages that read inputs."""
+    import medxmodal
+
+    versions = {"medxmodal": medxmodal.__version__, "python": platform.python_version()}
+    for name in READERS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions
+
+
+def _files(studies: Sequence[Study]) -> Iterator[tuple[str, FileReference]]:
+    for study in studies:
+        for modality, fields in study.inputs.items():
+            for name, value in fields.items():
+                if isinstance(value, FileReference):
+                    yield f"{modality}.{name}", value

@@ -1,0 +1,215 @@
+"""Splits, always by patient: no patient is ever on both sides of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from medxmodal.errors import CohortError
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division of a cohort, as positions in it.
+
+    Args:
+        fold: Number of the fold, from 0.
+        repeat: Number of the repeat, from 0.
+        train: Positions to learn from.
+        test: Positions to be asked.
+    """
+
+    fold: int
+    repeat: int
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+class InnerSplit(NamedTuple):
+    """A division of training studies for early stopping, as positions."""
+
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+
+
+def kfold(
+    labels: ArrayLike,
+    patients: Sequence[str],
+    *,
+    folds: int,
+    repeats: int = 1,
+    seed: int,
+    stratify: bool = True,
+    content: Sequence[str] | None = None,
+) -> list[Fold]:
+    """K-fold by patient; every study is in the test part of exactly one fold a repeat.
+
+    Args:
+        labels: 1, 0 or NaN (unknown) a study.
+        patients: Patient id a study.
+        folds: How many parts, at least 2.
+        repeats: How many times, each with its own shuffle.
+        seed: Of the shuffle.
+        stratify: Whether every part gets its share of each class (a patient counts as positive with
+            one positive study).
+        content: Content hash a study (`Cohort.content`); with it the split depends on neither ids nor
+            the order of studies.
+
+    Raises:
+        CohortError: Fewer patients than folds, or a class that some training part would miss.
+
+    Example:
+        >>> parts = kfold([0, 1, 0, 1], ["a", "b", "c", "d"], folds=2, seed=0)
+        >>> sorted(parts[0].test + parts[1].test)
+        [0, 1, 2, 3]
+    """
+    y, groups = _checked(labels, patients, content)
+    if folds < 2 or repeats < 1:
+        raise CohortError(
+            f"{folds} folds and {repeats} repeats asked", hint="Use at least 2 folds and 1 repeat."
+        )
+    if len(groups) < folds:
+        raise CohortError(
+            f"{len(groups)} patients cannot make {folds} folds", hint="Use fewer folds or more patients."
+        )
+    made = []
+    for repeat in range(repeats):
+        parts = _deal(groups, y, [1.0] * folds, np.random.default_rng([seed, repeat]), stratify=stratify)
+        for fold, test in enumerate(parts):
+            train = tuple(sorted(i for other in parts if other is not test for i in other))
+            _both_classes(y, train, f"fold {fold} of repeat {repeat}")
+            made.append(_disjoint(Fold(fold, repeat, train, tuple(test)), patients))
+    return made
+
+
+def by_site(sites: Sequence[str], patients: Sequence[str] | None = None) -> list[Fold]:
+    """One fold a site, in alphabetical order: learn from the other sites, test on this one.
+
+    Args:
+        sites: Site a study.
+        patients: Patient id a study; a patient seen at several sites is then left out of training
+            where one of the sites is tested.
+
+    Raises:
+        CohortError: There is only one site.
+    """
+    names = sorted(set(sites))
+    if len(names) < 2:
+        raise CohortError(
+            f"splitting by site needs two sites; this cohort has {len(names)}", hint="Use scheme: kfold."
+        )
+    made = []
+    for fold, name in enumerate(names):
+        test = tuple(i for i, site in enumerate(sites) if site == name)
+        held = {patients[i] for i in test} if patients is not None else set()
+        train = tuple(
+            i
+            for i, site in enumerate(sites)
+            if site != name and (patients is None or patients[i] not in held)
+        )
+        if not train:
+            raise CohortError(f"without site {name} no patient is left to learn from")
+        made.append(Fold(fold, 0, train, test))
+    return made
+
+
+def inner_split(
+    labels: ArrayLike,
+    patients: Sequence[str],
+    share: float,
+    seed: int,
+    *,
+    content: Sequence[str] | None = None,
+) -> InnerSplit:
+    """Part of the training studies, by patient and stratified, put aside for early stopping.
+
+    Args:
+        labels: 1, 0 or NaN (unknown) a study.
+        patients: Patient id a study.
+        share: Share of studies put aside, between 0 and 0.5.
+        seed: Of the shuffle.
+        content: As in `kfold`.
+
+    Raises:
+        CohortError: The share is out of range, or too few patients or one class only.
+    """
+    y, groups = _checked(labels, patients, content)
+    if not 0 < share < 0.5:
+        raise CohortError(f"the inner share is {share}", hint="Use a number between 0 and 0.5.")
+    if len(groups) < 2:
+        raise CohortError("one patient cannot be divided", hint="Use more patients.")
+    rng = np.random.default_rng(seed)
+    train, validation = _deal(groups, y, [1 - share, share], rng, stratify=True)
+    _both_classes(y, train, "the inner split")
+    held = {patients[i] for i in validation}
+    assert not held & {patients[i] for i in train}
+    return InnerSplit(tuple(train), tuple(validation))
+
+
+def _checked(
+    labels: ArrayLike, patients: Sequence[str], content: Sequence[str] | None
+) -> tuple[np.ndarray, list[list[int]]]:
+    """Labels as floats, and the positions of each patient in an order that is the same everywhere."""
+    y = np.asarray(labels, dtype=float)
+    if y.shape != (len(patients),) or (content is not None and len(content) != len(patients)):
+        raise CohortError(f"{y.shape} labels do not fit {len(patients)} patients")
+    groups: dict[str, list[int]] = {}
+    for position, patient in enumerate(patients):
+        groups.setdefault(patient, []).append(position)
+    ordered = list(groups.values())
+    if content is not None:
+        ordered.sort(key=lambda positions: sorted(content[i] for i in positions))
+    return y, ordered
+
+
+def _deal(
+    groups: list[list[int]],
+    y: np.ndarray,
+    weights: list[float],
+    rng: np.random.Generator,
+    *,
+    stratify: bool,
+) -> list[list[int]]:
+    """Deal patients to parts, largest first, each to the part that is furthest below its share."""
+    strata: dict[float, list[list[int]]] = {}
+    for positions in groups:
+        known = y[positions][~np.isnan(y[positions])]
+        stratum = (known.max() if len(known) else -1.0) if stratify else 0.0
+        strata.setdefault(float(stratum), []).append(positions)
+    total = np.zeros(len(weights))
+    parts: list[list[int]] = [[] for _ in weights]
+    share = np.asarray(weights) / sum(weights)
+    for stratum in sorted(strata, reverse=True):
+        shuffled = [strata[stratum][i] for i in rng.permutation(len(strata[stratum]))]
+        shuffled.sort(key=len, reverse=True)
+        here = np.zeros(len(weights))
+        for positions in shuffled:
+            filled = (here + len(positions)) / share
+            best = np.flatnonzero(np.isclose(filled, filled.min()))
+            part = int(min(best, key=lambda k: (total[k] / share[k], k)))
+            here[part] += len(positions)
+            total[part] += len(positions)
+            parts[part] += positions
+    return [sorted(part) for part in parts]
+
+
+def _both_classes(y: np.ndarray, train: Sequence[int], where: str) -> None:
+    """Refuse a training part with one class, unless no label is known at all."""
+    if np.isnan(y).all():
+        return
+    seen = set(y[list(train)][~np.isnan(y[list(train)])].tolist())
+    if len(seen) < 2:
+        raise CohortError(
+            f"the training part of {where} has one class only",
+            hint="Both classes need at least two patients, better as many as folds.",
+        )
+
+
+def _disjoint(fold: Fold, patients: Sequence[str]) -> Fold:
+    both = {patients[i] for i in fold.train} & {patients[i] for i in fold.test}
+    assert not both, "a patient is on both sides of a split"
+    return fold

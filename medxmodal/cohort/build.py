@@ -13,7 +13,6 @@ from medxmodal.cohort.cells import Words, parse_time
 from medxmodal.cohort.flow import FlowLog, select
 from medxmodal.cohort.identity import Identity, Kept, Keyed
 from medxmodal.cohort.inputs import (
-    Found,
     ImageReader,
     InputReader,
     Surroundings,
@@ -23,7 +22,7 @@ from medxmodal.cohort.inputs import (
 from medxmodal.cohort.lineage import Lineage, make_lineage
 from medxmodal.cohort.plan import Plan, make_plan
 from medxmodal.cohort.quality import QualityLog
-from medxmodal.cohort.root import FolderRoot
+from medxmodal.cohort.root import HASHED, FolderRoot
 from medxmodal.cohort.sources.table import Row, Table, read_table
 from medxmodal.cohort.spec import CohortSpec, ImageSpec, TabularSpec
 from medxmodal.cohort.study import Study
@@ -75,7 +74,7 @@ def build(
         key_folder.write_crosswalk(keys, builder.crosswalk)
     builder.quality.remark_on(spec, table, plan, identity, builder.studies)
     return Built(
-        spec=spec,
+        spec=_without_names(spec, table),
         root=root,
         studies=builder.studies,
         periods=builder.periods,
@@ -242,6 +241,15 @@ class _Builder:
             reason = f"row {row.number}: {self.identity.quote(text)} is no ISO date or time"
             self.quality.problem(study, "", "index_time", reason)
         return moment
+
+
+def _without_names(spec: CohortSpec, table: Table) -> CohortSpec:
+    """The spec as the cohort holds it: a keyed one names its table by content."""
+    if spec.ids == "keep":
+        return spec
+    return spec.model_copy(
+        update={"table": spec.table.model_copy(update={"file": f"{HASHED}{table.sha256}"})}
+    )
 
 
 def _nothing_left(log: FlowLog, builder: _Builder) -> CohortError:

@@ -61,7 +61,7 @@ def parse_number(text: str) -> float | None:
         >>> parse_number("-1.5e3"), parse_number("inf"), parse_number("<5"), parse_number("1_000")
         (-1500.0, inf, None, None)
     """
-    plain = text.strip().replace("−", "-")
+    plain = text.strip().replace("\N{MINUS SIGN}", "-")
     if _NUMBER.fullmatch(plain) or plain.lstrip("+-").lower() in _NOT_FINITE:
         return float(plain)
     return None

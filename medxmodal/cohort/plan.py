@@ -53,7 +53,8 @@ def make_plan(spec: CohortSpec, table: Table, *, unlabelled: bool) -> Plan:
     if not labelled and not unlabelled:
         hint = "To build without labels, say --unlabelled."
         raise _absent(spec, table, "label.column", spec.label.column, hint)
-    kept, skipped = {}, []
+    kept: dict[str, list[RuleSpec]] = {}
+    skipped = []
     for key, rules in (("include", spec.include), ("exclude", spec.exclude)):
         kept[key] = []
         for rule in rules:

@@ -122,7 +122,7 @@ def _readable(
         return f"{where}: `{tag}` is '{came}'; expected {expected}", ""
     message = str(first["msg"]).removeprefix("Value error, ")
     came = first["input"]
-    shown = f" (got {came!r})" if isinstance(came, str | int | float | bool) and "leak" != kind else ""
+    shown = f" (got {came!r})" if isinstance(came, str | int | float | bool) and kind != "leak" else ""
     return f"{where}: {message}{shown}", ""
 
 

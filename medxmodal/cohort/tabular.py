@@ -92,7 +92,8 @@ class _Numbers:
             self.found.problems[position] = f"{where}: {self.identity.quote(cell)} is not a number"
             return None
         if not math.isfinite(number):
-            return self._drop("not finite")
+            self.found.set_to_missing["not finite"] += 1
+            return None
         if self.column.unit_column:
             unit = row.cells[self.column.unit_column]
             where = f"row {row.number}, column '{self.column.unit_column}'"
@@ -114,11 +115,9 @@ class _Numbers:
                 return None
         bounds = self.column.range
         if bounds is not None and not bounds[0] <= number <= bounds[1]:
-            return self._drop(f"outside [{bounds[0]:g}, {bounds[1]:g}]")
+            self.found.set_to_missing[f"outside [{bounds[0]:g}, {bounds[1]:g}]"] += 1
+            return None
         return number
-
-    def _drop(self, why: str) -> None:
-        self.found.set_to_missing[why] += 1
 
     def _example(self, rows: Sequence[Row]) -> str:
         if self.identity.keyed:

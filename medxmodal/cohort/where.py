@@ -19,7 +19,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from medxmodal.cohort.cells import number_text, parse_number
 from medxmodal.errors import SpecError
@@ -35,7 +35,7 @@ _TOKEN = re.compile(
     |(?P<sign>==|!=|<=|>=|<|>|\(|\)|\[|\]|,))""",
     re.VERBOSE,
 )
-_COMPARE: dict[str, Callable[[object, object], bool]] = {
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,

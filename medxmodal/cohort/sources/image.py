@@ -93,8 +93,9 @@ def decode_image(data: bytes, shown: str) -> np.ndarray:
                         f"{shown} has {image.width} x {image.height} pixels; the limit is "
                         f"{MAX_PIXELS // 1_000_000} million"
                     )
-                if getattr(image, "n_frames", 1) > 1:
-                    raise InputError(f"{shown} holds {image.n_frames} frames; a single image is expected")
+                frames = 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+                if frames > 1:  # a phone's MPO is a JPEG with previews behind it
+                    raise InputError(f"{shown} holds {frames} frames; a single image is expected")
                 image.load()
                 return _array(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:

@@ -134,5 +134,11 @@ def _cohort_facts(cohort: Cohort, fitted: CrossFit) -> CohortFacts:
         patients=len(set(out.patients)),
         sites=dict(zip(sites.tolist(), counts.tolist(), strict=True)),
         prevalence=float(out.labels.mean()),
-        index_period=cohort.period,
+        index_period=_period(cohort),
     )
+
+
+def _period(cohort: Cohort) -> str:
+    """The years of the index times, from the first to the last; empty when unknown."""
+    years = sorted({year for year in cohort.period if year is not None})
+    return "" if not years else f"{years[0]}" if len(years) == 1 else f"{years[0]} to {years[-1]}"

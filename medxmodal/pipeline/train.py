@@ -143,11 +143,15 @@ def _folder(out: str | Path | None, prepared: Prepared) -> Path:
 
 
 def _read(prepared: Prepared, progress: Progress | None) -> tuple[list[Study], dict[str, str], Any]:
-    """Labelled studies that can be read, the others with their reason, and a model with frozen encoders."""
+    """Labelled studies that can be read, the others with their reason, and a model with frozen encoders.
+
+    In the order of their content, so that neither ids nor the order of the table change a split.
+    """
     from medxmodal.training import make_folds, preflight
 
     task = prepared.recipe.task.name
-    labelled = [study for study in prepared.cohort if study.labels.get(task) is not None]
+    pairs = sorted(zip(prepared.cohort.content, prepared.cohort, strict=True), key=lambda pair: pair[0])
+    labelled = [study for _, study in pairs if study.labels.get(task) is not None]
     make_folds(prepared.recipe, labelled)
     studies, failed, shared = preflight(prepared.plan, labelled, progress)
     return studies, failed, shared

@@ -65,7 +65,7 @@ class ColumnState:
             missing = not any(c in self.categories for c in chosen)
             coded = [float(c in chosen) for c in self.categories]
         else:
-            missing = not isinstance(value, float | int)
+            missing = not isinstance(value, float | int) or not np.isfinite(value)
             coded = [0.0 if missing else self._scale(float(value))]  # type: ignore[arg-type]
         return [*coded, float(missing)] if self.indicator else coded
 
@@ -116,6 +116,7 @@ def _fit_one(name: str, kind: str, cells: list[Value], *, presence: bool) -> Col
             indicator=presence and missing,
         )
     numbers = np.array([cell for cell in cells if isinstance(cell, float | int)], dtype=float)
+    numbers = numbers[np.isfinite(numbers)]
     missing = len(numbers) < len(cells)
     if len(numbers) == 0:
         return ColumnState(name, "number", indicator=False)

@@ -1,0 +1,1 @@
+"""The parts of the embedded cohort's generator; `medxmodal.cohort.demo` is the entry."""

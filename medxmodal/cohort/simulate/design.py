@@ -88,12 +88,12 @@ HILL = DemoSite(
     missing_word="n/a", units={"Haemoglobin": WrittenUnit("g/dL", 0.1)},
 )  # fmt: skip
 
-FINDING = Outcomes({"none": (0.84, 0.12), "faint": (0.10, 0.28), "marked": (0.06, 0.60)})
-CONTRAST = {"faint": (0.45, 0.60), "marked": (0.70, 0.90)}
+FINDING = Outcomes({"none": (0.85, 0.11), "faint": (0.10, 0.27), "marked": (0.05, 0.62)})
+CONTRAST = {"faint": (0.50, 0.62), "marked": (0.70, 0.90)}
 WORDS = (
-    either("night sweats", healthy=0.16, diseased=0.32),
-    either("weight loss", healthy=0.15, diseased=0.27),
-    either("feels well", healthy=0.30, diseased=0.17),
+    either("night sweats", healthy=0.16, diseased=0.34),
+    either("weight loss", healthy=0.15, diseased=0.29),
+    either("feels well", healthy=0.32, diseased=0.17),
     Outcomes({"": (0.52, 0.55), "pleural pain": (0.15, 0.27), "no pleural pain": (0.33, 0.18)}),
 )
 
@@ -119,7 +119,8 @@ class DemoDesign:
         ldh_shift: The same for LDH.
         ldh_missing: LDH is ordered because a patient looks ill, so it is missing more in the healthy.
         cell_missing: Probability that any other laboratory value is missing.
-        words: What of the note depends on the label.
+        words: What of the note depends on the label. A phrase that starts with `no ` is written among
+            what is denied, with `feels` as a state, any other among what is reported.
     """
 
     sites: tuple[DemoSite, ...] = (NORTH, HARBOUR, HILL)
@@ -129,9 +130,9 @@ class DemoDesign:
     area: tuple[float, float] = (0.022, 0.096)
     distractors: tuple[int, int] = (2, 5)
     side: int = 96
-    crp_shift: float = 1.1
-    ldh_shift: float = 0.45
-    ldh_missing: Outcomes = field(default_factory=lambda: either("missing", healthy=0.40, diseased=0.20))
+    crp_shift: float = 1.05
+    ldh_shift: float = 0.4
+    ldh_missing: Outcomes = field(default_factory=lambda: either("missing", healthy=0.38, diseased=0.20))
     cell_missing: float = 0.03
     words: tuple[Outcomes, ...] = WORDS
 

@@ -44,7 +44,7 @@ class Measure:
         """The value, rounded as written, for a standard normal number and a shift in deviations."""
         raw = self.mean + self.male * male + self.spread * (normal + shift)
         number = math.exp(raw) if self.log else raw
-        return round(float(np.clip(number, *self.limits)), self.decimals)
+        return round(min(max(number, self.limits[0]), self.limits[1]), self.decimals)
 
     def llr(self, value: float, shift: float) -> float:
         """Log-likelihood ratio of a value whose mean is `shift` deviations higher in the diseased."""
@@ -57,7 +57,7 @@ class Measure:
 
 MEASURES: Mapping[str, Measure] = {
     "Age": Measure("a", 57, 16, 0, limits=(18, 95)),
-    "CRP": Measure("mg/L", math.log(5), 1.0, 1, log=True),
+    "CRP": Measure("mg/L", math.log(3.2), 1.0, 1, log=True),
     "LDH": Measure("U/L", 195, 35, 0),
     "Creatinine": Measure("umol/L", math.log(72), 0.2, 0, log=True, male=0.2),
     "Haemoglobin": Measure("g/L", 133, 11, 0, male=14),

@@ -52,6 +52,8 @@ class Outcomes:
 
     def weakened(self, strength: float) -> Outcomes:
         """The same outcomes, both groups pulled to their mean: 1 as they are, 0 telling nothing."""
+        if strength == 1:
+            return self
         chances = {}
         for name, (healthy, diseased) in self.chances.items():
             middle = (healthy + diseased) / 2

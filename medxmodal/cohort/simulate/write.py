@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from medxmodal.cohort.simulate.design import DemoDesign
 from medxmodal.cohort.simulate.draw import MODALITIES, Patient
@@ -32,7 +34,7 @@ def write_records(patients: Sequence[Patient], data: Path, design: DemoDesign) -
     for patient in patients:
         if patient.present["image"]:
             pixels = render(patient.picture, patient.site, design.side)
-            Image.fromarray(pixels).save(data / IMAGES / f"{patient.patient_id}.png")
+            _save(pixels, data / IMAGES, patient)
     target.write_bytes(table.encode())
 
 
@@ -43,9 +45,7 @@ def write_truth(patients: Sequence[Patient], truth: Path, design: DemoDesign) ->
         if patient.present["image"]:
             lesion = patient.picture.lesion
             mask = lesion.mask(design.side) if lesion else np.zeros((design.side, design.side), dtype=bool)
-            Image.fromarray(np.asarray(mask * 255, dtype=np.uint8)).save(
-                truth / MASKS / f"{patient.patient_id}.png"
-            )
+            _save(np.asarray(mask * 255, dtype=np.uint8), truth / MASKS, patient)
     text = truth_table(patients, design).to_csv(index=False, lineterminator="\n")
     (truth / TRUTH).write_bytes(text.encode())
 
@@ -55,6 +55,13 @@ def truth_table(patients: Sequence[Patient], design: DemoDesign) -> pd.DataFrame
     return pd.DataFrame([_truth(patient, design) for patient in patients]).astype(
         {"lesion_present": "boolean"}
     )
+
+
+def _save(pixels: NDArray[np.uint8], folder: Path, patient: Patient) -> None:
+    """Write a PNG that says of itself that it is simulated, should it ever be taken away from here."""
+    said = PngInfo()
+    said.add_text("Description", "Simulated by medxmodal; no real patient")
+    Image.fromarray(pixels).save(folder / f"{patient.patient_id}.png", pnginfo=said)
 
 
 def _record(patient: Patient) -> dict[str, str]:

@@ -253,7 +253,7 @@ class _Drafter:
         notes = [n for n in self.namings if n.kind == "text"]
         if notes:
             self.say(
-                f"{notes[0].hits} notes are found as {notes[0].template}; check that none names the diagnosis."
+                f"{notes[0].hits} notes are found as {notes[0].template}; check that none names the label."
             )
             return [f"  text: {_flow({'kind': 'text', 'file': notes[0].template})}  # guessed"]
         for name, found in self.columns.items():

@@ -82,7 +82,7 @@ class ImageReader:
             return found
         if reference is None:
             return found
-        found.fields["file"], found.content = reference, content
+        found.fields, found.content = {"file": reference, MASK: None}, content
         if self.mask is not None:
             try:
                 mask, mask_shape, _ = self._reference(self.mask, MASK, row, position, found)

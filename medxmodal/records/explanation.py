@@ -24,6 +24,7 @@ class ModelFacts(Part):
     """Which model answered, and how it did on patients it had not seen.
 
     `performance` is `{metric: {value, lower, upper, n}}` of the fused model, out-of-fold.
+    `interval_level` and `set_level` are the nominal coverage of the interval and the prediction set.
     """
 
     run: str
@@ -38,6 +39,8 @@ class ModelFacts(Part):
     threshold_rule: str
     performance: dict[str, dict[str, float | None]] = {}
     adapted: str = ""
+    interval_level: float = Field(default=0.95, gt=0, lt=1)
+    set_level: float = Field(default=0.9, gt=0, lt=1)
 
 
 class ModalityFacts(Part):
@@ -69,7 +72,10 @@ class AttributionFacts(Part):
 
 
 class ExplanationRecord(Record):
-    """The explanation of one study, as JSON; arrays lie beside it in `<study_id>.npz`."""
+    """The explanation of one study, as JSON; arrays lie beside it in `<study_id>.npz`.
+
+    `index_time` is what was known by when, shifted where the cohort is keyed; empty when unknown.
+    """
 
     question: Question
     prediction: PredictionRecord
@@ -78,6 +84,7 @@ class ExplanationRecord(Record):
     panels: list[Panel]
     model: ModelFacts
     shares_delta: float
+    index_time: str = ""
     arrays: str = ""
     arrays_sha256: str = ""
     inputs_sha256: dict[str, str] = {}

@@ -110,7 +110,7 @@ def page_names(study_ids: Iterable[str]) -> dict[str, str]:
 
     Example:
         >>> page_names(["case-012", "A/../7"])
-        {'case-012': 'case-012.html', 'A/../7': 'A_._7-e7c1f8a8.html'}
+        {'case-012': 'case-012.html', 'A/../7': 'A_._7-34d42e36.html'}
     """
     plain = {study_id: _clean(study_id) for study_id in study_ids}
     taken = Counter(name.casefold() for name in plain.values())

@@ -9,6 +9,8 @@ from medxmodal.reporting.strings import UNITS, say
 
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+DASH = "\N{EN DASH}"
+"""What stands where there is no figure."""
 
 
 def percent(share: float, digits: int | None = None) -> str:
@@ -73,7 +75,7 @@ def tiny(value: float) -> str:
 def figure(value: float | None, digits: int = 2) -> str:
     """A metric's value, or a dash where it is undefined."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return DASH
     text = f"{value:.{digits}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 

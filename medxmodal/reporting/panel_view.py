@@ -19,7 +19,7 @@ from medxmodal.records import (
     TokensPanel,
 )
 from medxmodal.reporting.draw import Pictures, pictures
-from medxmodal.reporting.numbers import listed, named, safely, signed, tiny, unit
+from medxmodal.reporting.numbers import DASH, listed, named, safely, signed, tiny, unit
 from medxmodal.reporting.strings import say
 from medxmodal.reporting.study_view import SMALL
 
@@ -28,7 +28,11 @@ Arrays = Mapping[str, np.ndarray]
 LEVELS = (0.15, 0.4, 0.7)
 """Fractions of the strongest word from which a word is marked lightly, clearly, strongly."""
 MOST_WORDS = 4
-THIRDS = {0: ("place.top", "place.left"), 1: ("place.middle", "place.centre"), 2: ("place.bottom", "place.right")}
+THIRDS = {
+    0: ("place.top", "place.left"),
+    1: ("place.middle", "place.centre"),
+    2: ("place.bottom", "place.right"),
+}
 
 
 @dataclass(frozen=True)
@@ -137,12 +141,14 @@ def _method(fact: AttributionFacts) -> str:
     if fact.baseline:
         told.append(say("panel.baseline", baseline=fact.baseline))
     if fact.settings:
-        shown = [say("panel.setting", name=key.replace("_", " "), value=v) for key, v in fact.settings.items()]
+        shown = [
+            say("panel.setting", name=key.replace("_", " "), value=v) for key, v in fact.settings.items()
+        ]
         told.append(say("panel.settings", settings=", ".join(shown)))
     if fact.completeness_delta is None:
         told.append(say("panel.incomplete"))
     else:
-        change = "–" if fact.logit_change is None else signed(fact.logit_change)
+        change = DASH if fact.logit_change is None else signed(fact.logit_change)
         told.append(say("panel.complete", change=change, delta=tiny(fact.completeness_delta)))
     return " ".join(told)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medxmodal.records import BarsPanel, ExplanationRecord, ModalityFacts
-from medxmodal.reporting.numbers import apart, listed, named, percent, safely, signed, tiny
+from medxmodal.reporting.numbers import DASH, apart, listed, named, percent, safely, signed, tiny
 from medxmodal.reporting.strings import say
 
 NOTICEABLE = 0.1
@@ -77,9 +77,9 @@ def answer(record: ExplanationRecord) -> Answer:
     label = say("answer.label", positive=question.positive)
     p = prediction.probability
     if p is None:
-        why = say("answer.failed" if prediction.status == "failed" else "answer.abstained")
-        why = [why, prediction.error] if prediction.error else [why]
-        return Answer(say("answer.none"), label, "", "", False, [*why, _seen(record)], None, "")
+        why = [say("answer.failed" if prediction.status == "failed" else "answer.abstained")]
+        told = [*why, prediction.error] if prediction.error else why
+        return Answer(say("answer.none"), label, "", "", False, [*told, _seen(record)], None, "")
     shown, threshold = percent(p), ""
     sentences = []
     if prediction.threshold is not None:
@@ -109,7 +109,9 @@ def answer(record: ExplanationRecord) -> Answer:
         value=shown,
         label=label,
         interval=interval,
-        called=say("answer.called", name=class_name(record, prediction.decision)) if prediction.decision else "",
+        called=say("answer.called", name=class_name(record, prediction.decision))
+        if prediction.decision
+        else "",
         positive=prediction.decision == "positive",
         sentences=sentences,
         scale=scale,
@@ -122,7 +124,9 @@ def _interval(record: ExplanationRecord, shown: str, threshold: str) -> tuple[st
     p = prediction.probability or 0.0
     low = prediction.lower if prediction.lower is not None else p
     high = prediction.upper if prediction.upper is not None else p
-    words = say("answer.scale", value=shown, low=percent(low), high=percent(high), threshold=threshold or "–")
+    words = say(
+        "answer.scale", value=shown, low=percent(low), high=percent(high), threshold=threshold or DASH
+    )
     at = None if prediction.threshold is None else round(100 * prediction.threshold, 2)
     scale = Scale(round(100 * p, 2), round(100 * low, 2), round(100 * high, 2), at, words)
     if prediction.lower is None or prediction.upper is None:
@@ -182,8 +186,8 @@ def _input(record: ExplanationRecord, fact: ModalityFacts, largest: float) -> In
         detail=detail,
         share=fact.share,
         width=safely(abs(fact.share), largest),
-        alone="–" if fact.alone is None else percent(fact.alone),
-        without="–" if fact.without is None else percent(fact.without),
+        alone=DASH if fact.alone is None else percent(fact.alone),
+        without=DASH if fact.without is None else percent(fact.without),
     )
 
 

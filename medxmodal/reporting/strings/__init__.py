@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from medxmodal.reporting.strings.card import CARD
 from medxmodal.reporting.strings.cohort import COHORT
+from medxmodal.reporting.strings.run import RUN
 from medxmodal.reporting.strings.study import STUDY
 
-TEXT: Mapping[str, str] = MappingProxyType({**STUDY, **COHORT})
+TEXT: Mapping[str, str] = MappingProxyType({**STUDY, **COHORT, **RUN, **CARD})
 """All words, by key."""
 
 UNITS: Mapping[str, str] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""The words of the pages about many studies: index, cohort, run and model card."""
+"""The words of the pages about many studies: the index of a report and the description of a cohort."""
 
 from __future__ import annotations
 

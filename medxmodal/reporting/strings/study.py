@@ -101,8 +101,7 @@ STUDY: Mapping[str, str] = MappingProxyType(
         "panel.baseline": "Compared with: {baseline}.",
         "panel.setting": "{name} {value}",
         "panel.settings": "Settings: {settings}.",
-        "panel.complete": "The attributions add up to the change of the logit ({change}) "
-        "within {delta}.",
+        "panel.complete": "The attributions add up to the change of the logit ({change}) within {delta}.",
         "panel.incomplete": "This method does not promise that its values add up to the logit.",
         "image.alt": "The image as the model saw it, {width} by {height} pixels.",
         "image.plain": "As the model saw it",
@@ -115,7 +114,7 @@ STUDY: Mapping[str, str] = MappingProxyType(
         "image.legend.against": "against",
         "image.caption": "Orange places speak for {positive}, blue ones against it. Lines (full for, dotted "
         "against) enclose what reaches half of the strongest value.",
-        "image.resolution": "The map has {rows} × {columns} fields and is drawn larger, so its edges are "
+        "image.resolution": "The map has {rows} by {columns} fields and is drawn larger, so its edges are "
         "not the edges of anything.",
         "image.alone": "A map never stands alone: it shows where the model looked, not what it found there, "
         "and not whether it was right.",

@@ -1,0 +1,26 @@
+"""Reporting: records in, documents out. Needs no model and no network, only what the records hold."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from medxmodal.reporting.card import ModelCard, model_card
+    from medxmodal.reporting.run_view import metrics_text, run_card
+
+__all__ = ["ModelCard", "metrics_text", "model_card", "run_card"]
+
+_HOMES = {
+    "ModelCard": "card",
+    "metrics_text": "run_view",
+    "model_card": "card",
+    "run_card": "run_view",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its file on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

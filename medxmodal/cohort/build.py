@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -62,7 +62,7 @@ def build(
     plan = make_plan(spec, table, unlabelled=unlabelled)
     log = FlowLog(len(table.rows))
     rows = select(table.rows, spec, plan, log)
-    builder = _Builder(spec, plan, identity, root, rows)
+    builder = _Builder(spec, plan, identity, root, rows, study_ids(spec, table.rows))
     for count, row in enumerate(rows, 1):
         builder.add(row)
         if progress is not None:
@@ -110,6 +110,7 @@ class _Builder:
     identity: Identity
     root: FolderRoot
     rows: Sequence[Row]
+    real_ids: Mapping[int, str | None]
     studies: list[Study] = field(default_factory=list)
     periods: list[int | None] = field(default_factory=list)
     crosswalk: list[key_folder.RealIdentity] = field(default_factory=list)
@@ -121,9 +122,9 @@ class _Builder:
             if isinstance(reader, TabularReader):
                 for column, counts in reader.set_to_missing.items():
                     self.quality.set_to_missing[f"{name}.{column}"] = counts
-        self.real_ids = self._real_ids()
         self.values = {1: Words([self.spec.label.positive]), 0: Words([self.spec.label.negative])}
         self.index = -1
+        self._check_ids()
         self._check_labels()
 
     def _reader(self, name: str) -> InputReader:
@@ -135,34 +136,16 @@ class _Builder:
             return TabularReader(modality, self.rows, around)
         return TextReader(name, modality, around)
 
-    def _real_ids(self) -> list[str | None]:
-        """Study id a record: its own column, or the patient id with a number for repeats."""
-        spec = self.spec.table
-        own = [row.cells[spec.study or spec.patient] for row in self.rows]
-        if spec.study:
-            seen: dict[str, int] = {}
-            for name, row in zip(own, self.rows, strict=True):
-                if name is not None and name in seen:
-                    raise CohortError(
-                        f"rows {seen[name]} and {row.number} have the same study id "
-                        f"{self.identity.quote(name, '')} in column '{spec.study}'",
-                        hint="One row is one study: correct the table, or leave `study` out of the spec.",
-                    )
-                if name is not None:
-                    seen[name] = row.number
-            return own
-        taken = {name for name in own if name is not None}
-        used: Counter[str] = Counter()
-        made: list[str | None] = []
-        for name in own:
-            fresh = name
-            if name is not None:
-                used[name] += 1
-                while used[name] > 1 and (fresh := f"{name}-{used[name]}") in taken:
-                    used[name] += 1
-                taken.add(fresh or "")
-            made.append(fresh)
-        return made
+    def _check_ids(self) -> None:
+        seen: dict[str, int] = {}
+        for row in self.rows:
+            name = self.real_ids[row.number]
+            if name is not None and seen.setdefault(name, row.number) != row.number:
+                raise CohortError(
+                    f"rows {seen[name]} and {row.number} have the same study id "
+                    f"{self.identity.quote(name, '')} in column '{self.spec.table.study}'",
+                    hint="One row is one study: correct the table, or leave `study` out of the spec.",
+                )
 
     def _check_labels(self) -> None:
         if not self.plan.labelled:
@@ -180,7 +163,7 @@ class _Builder:
     def add(self, row: Row) -> None:
         """Take one record."""
         self.index += 1
-        real_patient, real_study = row.cells[self.spec.table.patient], self.real_ids[self.index]
+        real_patient, real_study = row.cells[self.spec.table.patient], self.real_ids[row.number]
         known = real_patient is not None and real_study is not None
         patient = self.identity.patient(real_patient) if real_patient else f"row-{row.number}"
         study = self.identity.study(real_study) if real_study else f"row-{row.number}"
@@ -241,6 +224,29 @@ class _Builder:
             reason = f"row {row.number}: {self.identity.quote(text)} is no ISO date or time"
             self.quality.problem(study, "", "index_time", reason)
         return moment
+
+
+def study_ids(spec: CohortSpec, rows: Sequence[Row]) -> dict[int, str | None]:
+    """Row number -> real study id: its own column, or the patient id with a number for repeats.
+
+    Every row of the table is numbered, excluded or not: a study must not get another one's id, and so
+    be taken for one that a run was trained on, only because a build without labels skips some rules.
+    """
+    if spec.table.study:
+        return {row.number: row.cells[spec.table.study] for row in rows}
+    own = [row.cells[spec.table.patient] for row in rows]
+    taken = {name for name in own if name is not None}
+    used: Counter[str] = Counter()
+    made: dict[int, str | None] = {}
+    for row, name in zip(rows, own, strict=True):
+        fresh = name
+        if name is not None:
+            used[name] += 1
+            while used[name] > 1 and (fresh := f"{name}-{used[name]}") in taken:
+                used[name] += 1
+            taken.add(fresh or "")
+        made[row.number] = fresh
+    return made
 
 
 def _without_names(spec: CohortSpec, table: Table) -> CohortSpec:

@@ -52,7 +52,9 @@ def cohort_fingerprint(spec: CohortSpec, studies: Sequence[Study], content: Sequ
     by_patient: dict[str, list[str]] = {}
     for study, known in zip(studies, content, strict=True):
         by_patient.setdefault(study.patient_id, []).append(known)
-    meaning = {key: value for key, value in spec.as_dict().items() if key not in _WORDING}
+    # Without defaults, so that a key that a later version adds leaves old fingerprints as they are.
+    said = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    meaning = {key: value for key, value in said.items() if key not in _WORDING}
     for modality in meaning["modalities"].values():
         for key in ("file", "mask"):
             modality.pop(key, None)

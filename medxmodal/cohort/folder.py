@@ -37,9 +37,14 @@ def write_folder(folder: Path, texts: Mapping[str, str], studies: pa.Table) -> N
     """
     import pyarrow.parquet as pq
 
-    refuse_foreign(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        refuse_foreign(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise CohortError(
+            f"cannot write the cohort {folder}: {error.strerror}", hint="Name another folder with --out."
+        ) from error
     try:
         fresh = scratch / "new"
         fresh.mkdir()

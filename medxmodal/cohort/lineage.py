@@ -5,10 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from typing import ClassVar
 
 from medxmodal.cohort.sources.table import Table
 from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.study import FileReference, Study
+from medxmodal.errors import CohortError, MedxmodalError
 from medxmodal.records import Part, Record
 
 READERS = ("numpy", "openpyxl", "pillow", "pint", "pyarrow", "pydantic", "PyYAML", "ucumvert")
@@ -25,6 +27,8 @@ class InputFile(Part):
 
 class Lineage(Record):
     """`lineage.json`."""
+
+    error: ClassVar[type[MedxmodalError]] = CohortError
 
     spec_sha256: str
     inputs: list[InputFile]

@@ -66,8 +66,15 @@ def file_sha256(path: Path) -> str:
 
 
 def _sizes(folder: Path) -> dict[int, list[Path]]:
+    """Size -> files, those in linked folders too, each real folder once."""
     sizes: dict[int, list[Path]] = {}
-    for parent, folders, names in os.walk(folder):
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
         folders.sort()
         for name in sorted(names, reverse=True):
             path = Path(parent, name)

@@ -144,14 +144,14 @@ class CategoryColumn(Section):
     """A category, or several in one cell.
 
     Args:
-        many: What separates several values in one cell, for example `&`.
+        many: The sign that separates several values in one cell, for example `&`.
         values: The closed list of allowed values, if there is one.
         missing: Texts that mean missing.
         label: Name for readers.
     """
 
     type: Literal["category"]
-    many: Annotated[str, Field(min_length=1)] | None = None
+    many: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     values: Words | None = None
     missing: Words = []
     label: str = ""

@@ -42,9 +42,10 @@ def read_spec(model: type[Spec], path_or_name: str | Path) -> Spec:
         _check_nodes(root, path.name)
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be parsed"
+        # A key without its colon is noticed on the next line only; the key is the place to look.
+        mark = getattr(error, "context_mark" if "expected ':'" in problem else "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
         raise SpecError(f"{path.name}{where} is not valid YAML: {problem}") from error
     except (ValueError, RecursionError) as error:
         raise SpecError(f"{path.name} cannot be read as YAML: {error}") from error

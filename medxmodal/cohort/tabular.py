@@ -113,6 +113,9 @@ class _Numbers:
                     f"{where}: the unit {quoted} of '{self.name}' cannot be converted to '{self.column.unit}'"
                 )
                 return None
+            if not math.isfinite(number):
+                self.found.set_to_missing["not finite"] += 1
+                return None
         bounds = self.column.range
         if bounds is not None and not bounds[0] <= number <= bounds[1]:
             self.found.set_to_missing[f"outside [{bounds[0]:g}, {bounds[1]:g}]"] += 1

@@ -199,8 +199,9 @@ class _Parser:
         place, end = 0, len(self.text.rstrip())
         while place < end:
             found = _TOKEN.match(self.text, place)
-            if found is None:
-                raise self._wrong(place, "a column, a comparison or a literal")
+            if found is None:  # the parser knows what it expected there
+                yield _Token("unknown", "", end - len(self.text[place:end].lstrip()))
+                return
             kind = found.lastgroup or ""
             yield _Token(kind, found[kind], found.start(kind))
             place = found.end()

@@ -20,7 +20,7 @@ from medxmodal.cohort.identity import Keyed
 from medxmodal.cohort.keys import open_key, read_crosswalk
 from medxmodal.errors import InputError, MedxmodalError, PrivacyError, SpecError
 
-CANARIES = ("kowalska", "anna", "1957", "akte", "geheim")
+CANARIES = ("kowalska", "anna", "march 1957", "akte", "geheim")
 
 
 @pytest.fixture
@@ -93,11 +93,10 @@ def test_no_artefact_names_anybody(spoiled: Any, tmp_path: Path, caplog: pytest.
     text = everything(cohort.save(tmp_path / "cohort"))
     text += cohort.describe().model_dump_json().lower() + repr(cohort.studies).lower() + repr(cohort).lower()
     text += caplog.text.lower()
-    years = text.replace("1957-", "")  # a shifted time may keep its year; the day itself must not stay
     for canary in CANARIES:
-        assert canary not in (years if canary == "1957" else text), canary
-    for i in range(12):
-        assert f"1957-03-{i + 1:02d}t08" not in text or cohort.period
+        assert canary not in text, canary
+    real = {line.study_id: line.real_index_time for line in read_crosswalk(tmp_path / "keys")}
+    assert all(study.index_time != real[study.study_id] for study in cohort if study.index_time)
     assert "row 3" in text
 
 

@@ -127,8 +127,8 @@ def test_inner_split(cohort: list[tuple[float, int]], share: float, seed: int) -
 
 def test_the_inner_share_is_met_per_class() -> None:
     labels = np.array([1.0] * 40 + [0.0] * 160)
-    train, validation = inner_split(labels, [str(i) for i in range(200)], 0.2, 0)
+    validation = inner_split(labels, [str(i) for i in range(200)], 0.2, 0).validation
     assert len(validation) == 40
     assert labels[list(validation)].sum() == 8
-    with pytest.raises(CohortError, match="between 0 and 0.5"):
+    with pytest.raises(CohortError, match=r"between 0 and 0\.5"):
         inner_split(labels, [str(i) for i in range(200)], 0.6, 0)

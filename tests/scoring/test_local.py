@@ -240,9 +240,7 @@ def test_progress_counts_every_study_once(trained: SimpleNamespace, tmp_path: Pa
     said: list[tuple[str, int, int]] = []
     for _ in range(2):
         said.clear()
-        score_local(
-            trained.run, trained.new, tmp_path / "s", part_size=9, progress=lambda *a: said.append(a)
-        )
+        score_local(trained.run, trained.new, tmp_path / "s", part_size=9, progress=lambda *a: said.append(a))
         assert said[-1] == ("scoring", 41, 41)
         assert [done for _, done, _ in said] == sorted({done for _, done, _ in said})
 

@@ -21,6 +21,12 @@ MAX_BYTES = 2 << 30
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".parquet")
 
+_DAMAGED_XLSX = (
+    zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, AttributeError, OSError, EOFError,
+    SyntaxError, RuntimeError,
+)  # fmt: skip
+"""What openpyxl and zipfile raise on damaged or encrypted files."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -74,7 +80,10 @@ def read_table(path: Path, sheet: int | str = 0) -> Table:
         raise SpecError(
             f"{path.name} is no table that can be read", hint=f"Save it as one of: {', '.join(_ENDINGS)}."
         )
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {error.strerror}", hint="Check its rights.") from error
     notes: list[str] = []
     if name.endswith((".xlsx", ".xlsm")):
         grid = _xlsx(data, path.name, sheet)
@@ -102,9 +111,11 @@ def _text(data: bytes, name: str) -> tuple[str, str]:
         )
     encoding = next((encoding for bom, encoding in _BOMS if data.startswith(bom)), "utf-8")
     try:
+        if encoding == "utf-8" and b"\0" in data:
+            raise InputError(f"{name} is not readable as text", hint="Save it as UTF-8.")
         return data.decode(encoding), encoding
     except UnicodeDecodeError as error:
-        if encoding != "utf-8" or b"\0" in data:
+        if encoding != "utf-8":
             raise InputError(f"{name} is not readable as text", hint="Save it as UTF-8.") from error
     try:
         return data.decode("cp1252"), "cp1252"
@@ -158,7 +169,7 @@ def _xlsx(data: bytes, name: str, sheet: int | str) -> Iterable[Iterable[object]
                 raise SpecError(f"{name}: sheet {sheet!r} is a chart, not a table")
             page.reset_dimensions()
             return [list(row) for row in page.iter_rows(values_only=True)]
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, SyntaxError, zlib.error) as error:
+    except _DAMAGED_XLSX as error:
         raise InputError(f"{name} is no readable XLSX file", hint="Open and save it again.") from error
 
 

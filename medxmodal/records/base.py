@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from medxmodal.errors import MedxmodalError, ReportError
+from medxmodal.errors import MedxmodalError
 
 
 class Part(BaseModel):
@@ -17,7 +18,12 @@ class Part(BaseModel):
 
 
 class Record(Part):
-    """A document on disk. `record_version` rises when a reader would misread the old form."""
+    """A document on disk. `record_version` rises when a reader would misread the old form.
+
+    `error` is what `read` raises: the error of the folder that the document belongs to.
+    """
+
+    error: ClassVar[type[MedxmodalError]] = MedxmodalError
 
     record_version: int = 1
 
@@ -34,21 +40,44 @@ class Record(Part):
         """Read and check a record.
 
         Raises:
-            MedxmodalError: The file is missing, is not JSON, or does not fit the record.
+            MedxmodalError: The file is missing, is not JSON, was written by a newer version, or does
+                not fit the record; of the kind that the record names.
         """
         try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ReportError(
-                f"cannot read the {cls.__name__} {path.name}: {type(error).__name__}",
+            tree = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise cls.error(
+                f"{path.name} is not there, in {path.parent}",
                 hint="Check the folder, or make it again.",
             ) from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise cls.error(
+                f"{path.name} is no readable JSON: {_why(error)}",
+                hint="It may be damaged or cut short; copy it again, or make it again.",
+            ) from error
+        return cls._checked(tree, path.name)
+
+    @classmethod
+    def _checked(cls, tree: Any, name: str) -> Self:  # noqa: ANN401 - whatever JSON can hold
+        newest = cls.model_fields["record_version"].default
+        version = tree.get("record_version", newest) if isinstance(tree, dict) else newest
+        if isinstance(version, int) and version > newest:
+            raise cls.error(
+                f"{name} has record_version {version}; this version reads up to {newest}",
+                hint="Update medxmodal, or make it again with this version.",
+            )
         try:
-            return cls.model_validate_json(text)
+            return cls.model_validate(tree)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the file"
-            raise MedxmodalError(
-                f"{path.name} is not a valid {cls.__name__}: {where}: {first['msg']}",
+            raise cls.error(
+                f"{name} is not a valid {cls.__name__}: {where}: {first['msg']}",
                 hint="It may be damaged or written by another version; make it again.",
             ) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno}"
+    return type(error).__name__

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from medxmodal.errors import MedxmodalError, RunError
 from medxmodal.records.base import Part, Record
 from medxmodal.statistics import Platt, prediction_set, shift_probability
 
@@ -65,10 +66,12 @@ class CalibrationRecord(Record):
     the delete-a-group jackknife variance is `(k - 1)^2 / k` times the sample variance.
     """
 
+    error: ClassVar[type[MedxmodalError]] = RunError
+
     task: str
     modalities: list[str]
-    members: int
-    prevalence: float
+    members: int = Field(ge=1)
+    prevalence: float = Field(ge=0, le=1)
     subsets: dict[str, dict[str, Any]]
     threshold: ThresholdFacts
     conformal_quantile: float
@@ -76,6 +79,18 @@ class CalibrationRecord(Record):
     interval_level: float = 0.95
     fitted_on: int
     prior: PriorShift | None = None
+
+    @model_validator(mode="after")
+    def _a_calibrator_each_set(self) -> Self:
+        for pattern in range(2 ** len(self.modalities)):
+            key = pattern_key(self.modalities, pattern)
+            if key not in self.subsets:
+                raise ValueError(f"there is no calibrator for '{key or 'nothing present'}'")
+            try:
+                Platt.from_dict(self.subsets[key])
+            except RunError as error:
+                raise ValueError(error.message) from error
+        return self
 
     def calibrate(self, logit: Floats, pattern: NDArray[np.int64], spread: Floats) -> Calibrated:
         """Calibrated probabilities with intervals.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
+from medxmodal.errors import CohortError, MedxmodalError
 from medxmodal.records.base import Part, Record
 
 
@@ -18,6 +21,8 @@ class FlowStep(Part):
 
 class Flow(Record):
     """`flow.json`: found = studies + excluded + failed, always."""
+
+    error: ClassVar[type[MedxmodalError]] = CohortError
 
     found: int
     steps: list[FlowStep]
@@ -46,6 +51,8 @@ class FailedStudy(Part):
 
 class Quality(Record):
     """`quality.json`: problems by study, values set to missing, failed records."""
+
+    error: ClassVar[type[MedxmodalError]] = CohortError
 
     problems: list[Problem] = []
     failed: list[FailedStudy] = []
@@ -84,6 +91,8 @@ class Missingness(Part):
 
 class DescribeRecord(Record):
     """What `medxmodal describe` shows."""
+
+    error: ClassVar[type[MedxmodalError]] = CohortError
 
     name: str
     title: str

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
+from medxmodal.errors import ExplanationError, MedxmodalError
 from medxmodal.records.base import Part, Record
 from medxmodal.records.panel import Panel
 from medxmodal.records.prediction import PredictionRecord
@@ -77,6 +80,8 @@ class ExplanationRecord(Record):
     `index_time` is what was known by when, shifted where the cohort is keyed; empty when unknown.
     """
 
+    error: ClassVar[type[MedxmodalError]] = ExplanationError
+
     question: Question
     prediction: PredictionRecord
     modalities: list[ModalityFacts]
@@ -106,6 +111,8 @@ class IndexEntry(Part):
 
 class ExplanationIndex(Record):
     """`EXPLAIN/index.json`: which studies were explained, and which failed and why."""
+
+    error: ClassVar[type[MedxmodalError]] = ExplanationError
 
     question: Question
     model: ModelFacts

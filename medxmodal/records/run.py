@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from medxmodal.errors import MedxmodalError, RunError
 from medxmodal.records.base import Part, Record
 
 FORMAT_VERSION = 1
@@ -59,6 +60,8 @@ class ModalityRecord(Part):
 
 class RunRecord(Record):
     """`run.json`. `fingerprint` covers what changes results; times and hardware do not."""
+
+    error: ClassVar[type[MedxmodalError]] = RunError
 
     format_version: int = FORMAT_VERSION
     name: str

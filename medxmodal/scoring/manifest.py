@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -52,6 +53,8 @@ class Manifest(Record):
     `parts` lists what is finished, by file name; `finished` stays empty until all of them are.
     """
 
+    error: ClassVar[type[MedxmodalError]] = ScoringError
+
     format_version: int = FORMAT_VERSION
     job: Job
     fingerprint: str
@@ -94,17 +97,20 @@ class Manifest(Record):
         """Read it.
 
         Raises:
-            ScoringError: The folder holds no scores, or its manifest is damaged.
+            ScoringError: The folder holds no scores, its manifest is damaged, or a newer version made it.
         """
         if not (folder / MANIFEST).is_file():
             raise ScoringError(
                 f"{folder} holds no scores: it has no {MANIFEST}",
                 hint="Name a folder that `medxmodal score` made.",
             )
-        try:
-            return cls.read(folder / MANIFEST)
-        except MedxmodalError as error:
-            raise ScoringError(error.message, hint="Remove the folder and score again.") from error
+        found = cls.read(folder / MANIFEST)
+        if found.format_version > FORMAT_VERSION:
+            raise ScoringError(
+                f"the scores have format {found.format_version}; this version reads up to {FORMAT_VERSION}",
+                hint="Update medxmodal.",
+            )
+        return found
 
 
 def part_name(index: int) -> str:
@@ -130,7 +136,12 @@ def make_folder(folder: Path) -> None:
     """
     if folder.exists() and not folder.is_dir():
         raise ScoringError(f"{folder} is a file", hint="Name a folder for --out.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScoringError(
+            f"cannot make the folder {folder}: {error.strerror}", hint="Name another --out."
+        ) from error
     names = {path.name for path in folder.iterdir()}
     if MANIFEST not in names and names - {LOCK, MANIFEST + TEMPORARY}:
         raise ScoringError(

@@ -67,3 +67,7 @@ class RegistryError(MedxmodalError):
 
 class PrivacyError(MedxmodalError):
     """The request would put identifiers where they do not belong."""
+
+
+class AdaptationError(MedxmodalError):
+    """A run cannot be adapted to a site as asked (an implausible prevalence, an adapted run)."""

@@ -259,7 +259,7 @@ class Cohort(Sequence[Study]):
         quality = self.quality.model_copy(
             update={"problems": [p for p in self.quality.problems if p.study_id in names], "failed": []}
         )
-        return Cohort(
+        return type(self)(
             self.spec,
             studies,
             flow=FlowLog(len(studies), f"studies chosen from a cohort of {len(self)}").finish(),

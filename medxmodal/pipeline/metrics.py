@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from medxmodal.evaluation import Scores, metrics_table
+from medxmodal.pipeline.answers import late_logits
 from medxmodal.records import pattern_key
 from medxmodal.statistics import sigmoid
 
@@ -49,9 +50,7 @@ def metrics_of(out: OutOfFold, calibrated: CalibratedRun, recipe: Recipe) -> Tab
     neither the study nor its fold. Late fusion is the base plus the sum of unimodal evidence.
     """
     logits = out.subset_logits
-    base = logits[:, :, :1]
-    alone = np.stack([logits[:, :, 2**m] for m in range(len(out.names))], axis=2)
-    late = (base + (alone - base)).sum(2) - (len(out.names) - 1) * base[:, :, 0]
+    late = late_logits(logits, len(out.names))
     everyone = np.ones(len(out.labels), bool)
     ranking = calibrated.record.calibrate(
         out.mean_logits[:, -1], out.pattern, np.zeros(len(out.labels))
@@ -64,7 +63,7 @@ def metrics_of(out: OutOfFold, calibrated: CalibratedRun, recipe: Recipe) -> Tab
     for m, name in enumerate(out.names):
         there = out.present[:, m]
         predictions[f"unimodal.{name}"] = Scores(
-            sigmoid(alone[:, :, m]), crossfit_platt(alone[:, :, m], out), there
+            sigmoid(logits[:, :, 2**m]), crossfit_platt(logits[:, :, 2**m], out), there
         )
     table: Table = metrics_table(
         out.labels, out.patients, predictions, draws=recipe.training.interval_draws, seed=recipe.seed

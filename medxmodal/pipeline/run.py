@@ -57,15 +57,7 @@ class Run:
 
     def table(self) -> pd.DataFrame:
         """The metrics as one row a model and metric: value, lower, upper, n."""
-        import pandas as pd
-
-        rows = [
-            {"task": task, "model": model, "metric": metric, **estimate}
-            for task, models in self.metrics.items()
-            for model, metrics in models.items()
-            for metric, estimate in metrics.items()
-        ]
-        return pd.DataFrame(rows)
+        return metrics_frame(self.metrics)
 
     def __repr__(self) -> str:
         facts = self.record
@@ -78,8 +70,31 @@ class Run:
         return run_card(self.record, self.metrics)
 
 
+def metrics_frame(metrics: Metrics) -> pd.DataFrame:
+    """Metrics as one row a task, model and metric."""
+    import pandas as pd
+
+    rows = [
+        {"task": task, "model": model, "metric": metric, **estimate}
+        for task, models in metrics.items()
+        for model, figures in models.items()
+        for metric, estimate in figures.items()
+    ]
+    return pd.DataFrame(rows)
+
+
 def load(folder: str | Path) -> Run:
-    """Open a run folder."""
+    """Open a run folder.
+
+    Args:
+        folder: `RUN/`.
+
+    Raises:
+        RunError: The folder is no run, or is damaged.
+
+    Example:
+        `mx.load("run").table()`
+    """
     return Run(folder)
 
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from medxmodal.statistics.bootstrap import mean_over_repeats, paired_difference, patient_bootstrap
 from medxmodal.statistics.calibration import Platt, fit_platt
-from medxmodal.statistics.conformal import conformal_quantile, prediction_set
+from medxmodal.statistics.conformal import (
+    conformal_quantile,
+    prediction_set,
+    weighted_conformal_quantile,
+)
 from medxmodal.statistics.delong import DelongTest, delong_interval, delong_test
 from medxmodal.statistics.estimate import Estimate
 from medxmodal.statistics.metrics import (
@@ -65,4 +69,5 @@ __all__ = [
     "prior_offset",
     "shift_probability",
     "sigmoid",
+    "weighted_conformal_quantile",
 ]

@@ -46,6 +46,45 @@ def conformal_quantile(probability_of_truth: ArrayLike, level: float = 0.9) -> f
     return float(nonconformity[rank - 1]) if rank <= nonconformity.size else 1.0
 
 
+def weighted_conformal_quantile(
+    probability_of_truth: ArrayLike, weight: ArrayLike, level: float = 0.9
+) -> float:
+    """The same where calibration studies stand for a cohort with other shares of each label.
+
+    A new study is given the largest weight there is, which can only make the sets larger.
+
+    Args:
+        probability_of_truth: The probability each study gave to its true label, shape (n,).
+        weight: How much more frequent a study like this is in the new cohort, above 0, shape (n,).
+        level: The coverage promised.
+
+    Returns:
+        The quantile; 1, so that every label belongs, where n is too small for the level.
+
+    Raises:
+        ValueError: The level is not between 0 and 1, or a number is NaN or a weight not above 0.
+
+    References:
+        Tibshirani et al., NeurIPS 2019; Podkopaev and Ramdas, UAI 2021.
+
+    Example:
+        >>> p = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+        >>> weighted_conformal_quantile(p, [1.0] * 9, level=0.5) == conformal_quantile(p, level=0.5)
+        True
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level}")
+    nonconformity, w = 1.0 - as_floats(probability_of_truth).ravel(), as_floats(weight).ravel()
+    if np.isnan(nonconformity).any() or not (w > 0).all():
+        raise ValueError("probabilities of the truth must be numbers, and weights above 0")
+    if not w.size:
+        return 1.0
+    order = np.argsort(nonconformity, kind="stable")
+    reached = np.cumsum(w[order]) / (w.sum() + w.max())
+    enough = np.flatnonzero(reached >= level - ROUNDING)
+    return float(nonconformity[order][enough[0]]) if enough.size else 1.0
+
+
 def prediction_set(probability: Mapping[str, float], quantile: float) -> tuple[str, ...]:
     """The labels whose nonconformity is within the quantile.
 

@@ -1,0 +1,177 @@
+"""What each command says of its result: a mapping for `--json`, and lines for a reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from medxmodal.cohort import Cohort
+    from medxmodal.pipeline.demo import Demo
+    from medxmodal.pipeline.evaluate import Evaluation
+    from medxmodal.pipeline.explain import ExplanationsView
+    from medxmodal.pipeline.run import Run
+    from medxmodal.pipeline.score import Scores
+
+Summary = dict[str, Any]
+
+
+def demo(made: Demo) -> Summary:
+    """Where everything lies, and how good the run is on new patients."""
+    return {"folder": made.folder, "report": made.report, "auroc": made.auroc, "failed": made.failed}
+
+
+def cohort(made: Cohort, folder: Path) -> Summary:
+    """Counts of a cohort, and what failed."""
+    found = made.describe()
+    return {
+        "cohort": folder,
+        "name": found.name,
+        "fingerprint": found.fingerprint,
+        "found": found.flow.found,
+        "excluded": found.flow.excluded,
+        "failed": found.flow.failed,
+        "studies": found.studies,
+        "patients": found.patients,
+        "labelled": found.labelled,
+        "positives": found.positives,
+        "sites": found.sites,
+        "modalities": found.modalities,
+        "unusable": len({problem.study_id for problem in found.quality.problems}),
+        "failures": {failed.study_id: failed.reason for failed in made.failed},
+    }
+
+
+def cohort_text(summary: Summary) -> str:
+    """The same for a reader."""
+    there = ", ".join(f"{name} {count}" for name, count in summary["modalities"].items())
+    lines = [
+        f"{summary['name']}: {summary['found']} records, {summary['excluded']} excluded, "
+        f"{summary['failed']} failed, {summary['studies']} studies of {summary['patients']} patients.",
+        f"Label known in {summary['labelled']}, positive in {summary['positives']}. Present: {there}.",
+    ]
+    if summary["unusable"]:
+        lines.append(f"{summary['unusable']} studies have a problem: see `medxmodal describe`.")
+    return "\n".join([*lines, f"Wrote {summary['cohort']} (fingerprint {summary['fingerprint'][:12]})."])
+
+
+def run(made: Run) -> Summary:
+    """What was trained, and every figure."""
+    facts = made.record
+    return {
+        "run": made.folder,
+        "fingerprint": facts.fingerprint,
+        "preset": facts.preset,
+        "members": len(facts.members),
+        "studies": facts.cohort.studies,
+        "failed": len(facts.failed),
+        "failures": facts.failed,
+        "said": facts.said,
+        "metrics": made.metrics,
+    }
+
+
+def run_text(made: Run) -> str:
+    """The figures, and where the run is."""
+    from medxmodal.reporting import metrics_text
+
+    return f"{metrics_text(made.metrics).rstrip()}\nWrote {made.folder}."
+
+
+def evaluation(made: Evaluation) -> Summary:
+    """Every figure, and on whom."""
+    return {
+        "cohort": made.cohort,
+        "studies": made.studies,
+        "positives": made.positives,
+        "unlabelled": made.unlabelled,
+        "failed": len(made.failed),
+        "failures": made.failed,
+        "metrics": made.metrics,
+    }
+
+
+def adaptation(made: Run) -> Summary:
+    """What was done, with source-only beside it."""
+    return {"run": made.folder, "fingerprint": made.record.fingerprint, **made.record.adaptation}
+
+
+def adaptation_text(made: Run) -> str:
+    """The same for a reader."""
+    from medxmodal.reporting import metrics_text
+
+    facts = made.record.adaptation
+    how = str(facts["how"])
+    lines = [f"{how[:1].upper()}{how[1:]}.", str(facts["verdict"])]
+    if facts["figures"]:
+        lines.append(metrics_text({made.record.task.name: facts["figures"]}).rstrip())
+    return "\n".join([*lines, f"Wrote {made.folder}."])
+
+
+def scores(made: Scores, studies: Cohort) -> Summary:
+    """Counts, reasons of failures, and the AUROC where labels are known."""
+    done = made.summary
+    return {
+        "scores": made.folder,
+        "studies": done.studies,
+        "scored": done.scored,
+        "failed": done.failed,
+        "abstained": done.abstained,
+        "parts": done.parts,
+        "seconds": round(done.seconds, 2),
+        "auroc": _auroc(made, studies),
+        "failures": done.failures,
+    }
+
+
+def _auroc(made: Scores, studies: Cohort) -> float | None:
+    """Of the scored studies with a known label; None without both classes."""
+    import numpy as np
+
+    from medxmodal.statistics import auroc
+
+    table = made.table()
+    known = {study.study_id: study.labels.get(studies.spec.task) for study in studies}
+    rows = table[table["status"] == "scored"]
+    pairs = [
+        (label, probability)
+        for study, probability in zip(rows["study_id"], rows["probability"], strict=True)
+        if (label := known.get(study)) is not None
+    ]
+    if len({label for label, _ in pairs}) < 2:
+        return None
+    labels, probability = (np.array(column, dtype=float) for column in zip(*pairs, strict=True))
+    return float(auroc(labels, probability))
+
+
+def scores_text(summary: Summary) -> str:
+    """The counts for a reader."""
+    lines = [
+        f"{summary['studies']} studies: {summary['scored']} scored, {summary['failed']} failed, "
+        f"{summary['abstained']} abstained, in {summary['seconds']:.1f} s.",
+        f"Wrote {summary['scores']} ({summary['parts']} parts).",
+    ]
+    if summary["auroc"] is not None:
+        lines.insert(1, f"AUROC on the labelled ones {summary['auroc']:.3f}.")
+    return "\n".join(lines)
+
+
+def explanations(made: ExplanationsView) -> Summary:
+    """How many were explained, and what failed."""
+    entries = made.index.entries
+    return {
+        "explanations": made.folder,
+        "studies": len(entries),
+        "explained": len(entries) - len(made.failures),
+        "failed": len(made.failures),
+        "failures": made.failures,
+    }
+
+
+def explanations_text(summary: Summary) -> str:
+    """The same for a reader."""
+    folder = summary["explanations"]
+    return (
+        f"{summary['explained']} of {summary['studies']} studies explained, {summary['failed']} failed.\n"
+        f"Wrote {folder}. Make pages of it: medxmodal report {folder} --out report"
+    )

@@ -1,0 +1,84 @@
+"""`build`: a spec and a data folder in, a cohort out; and `draft`, a first spec of one's own data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medxmodal.pipeline.cohort import CohortView
+
+if TYPE_CHECKING:
+    from medxmodal.cohort.draft import Draft
+    from medxmodal.cohort.spec import CohortSpec
+    from medxmodal.pipeline.progress import Progress
+
+
+def build(
+    spec: CohortSpec | str | Path,
+    data: str | Path,
+    out: str | Path | None = None,
+    *,
+    unlabelled: bool = False,
+    keys: str | Path | None = None,
+    progress: Progress | None = None,
+) -> CohortView:
+    """Build a cohort from records.
+
+    Args:
+        spec: A cohort spec, its path, or the name of a shipped one.
+        data: Folder with the table and the files that it names.
+        out: The cohort folder to write; None keeps the cohort in memory.
+        unlabelled: Whether the label column, and what only goes with it, may be absent.
+        keys: Folder for the secret key and the crosswalk of a keyed cohort, outside of it.
+        progress: Called with words, done and total.
+
+    Returns:
+        The cohort. Records that could not become a study are in its `failed`.
+
+    Raises:
+        SpecError: The spec is wrong or does not fit the data.
+        CohortError: There is nothing to build from, or no study is left, or `out` holds other things.
+        PrivacyError: A keyed cohort has no keys folder, or it lies inside the cohort.
+
+    Example:
+        `cohort = mx.build("breast_poland", data="breast_poland")`
+    """
+    from medxmodal.cohort.folder import refuse_foreign
+
+    if out is not None:
+        refuse_foreign(Path(out))
+
+    def count(done: int, total: int) -> None:
+        if progress is not None:
+            progress("reading records", done, total)
+
+    cohort = CohortView.from_spec(spec, data, unlabelled=unlabelled, keys=keys, progress=count)
+    assert isinstance(cohort, CohortView)
+    if out is not None:
+        cohort.save(out)
+    return cohort
+
+
+def draft(data: str | Path, out: str | Path) -> Draft:
+    """Draft a commented cohort spec from a folder of one's own.
+
+    Args:
+        data: The folder.
+        out: The YAML file to write; an existing file is never replaced.
+
+    Returns:
+        The spec and what was guessed.
+
+    Raises:
+        CohortError: There is no such folder, no table in it, or `out` is there already.
+    """
+    from medxmodal.cohort.draft import draft_spec
+    from medxmodal.errors import CohortError
+
+    path = Path(out)
+    if path.exists():
+        raise CohortError(f"{path} is there already", hint="Name another --out, or remove it.")
+    made = draft_spec(Path(data))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(made.yaml, encoding="utf-8")
+    return made

@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from medxmodal.reporting.card import ModelCard, model_card
     from medxmodal.reporting.run_view import metrics_text, run_card
+    from medxmodal.reporting.study_page import Identity, explanation_card, explanation_page
 
-__all__ = ["ModelCard", "metrics_text", "model_card", "run_card"]
+__all__ = [
+    "Identity",
+    "ModelCard",
+    "explanation_card",
+    "explanation_page",
+    "metrics_text",
+    "model_card",
+    "run_card",
+]
 
 _HOMES = {
+    "Identity": "study_page",
     "ModelCard": "card",
+    "explanation_card": "study_page",
+    "explanation_page": "study_page",
     "metrics_text": "run_view",
     "model_card": "card",
     "run_card": "run_view",

@@ -26,7 +26,7 @@ STRONGEST_COVER = 0.6
 SIDES = (480, 400, 320, 256, 192)
 SMALLEST = 320
 BUDGET = 260_000
-"""Bytes of both pictures together as PNG; the first side that keeps it is taken."""
+"""Bytes of an image and its overlay."""
 MOST_PIXELS = 64_000_000
 
 
@@ -51,12 +51,13 @@ class Pictures:
     peak: tuple[int, float, float] | None = None
 
 
-def pictures(image: NDArray[np.generic], heat: NDArray[np.generic] | None) -> Pictures:
+def pictures(image: NDArray[np.generic], heat: NDArray[np.generic] | None, budget: int = BUDGET) -> Pictures:
     """Draw an image with the map over it.
 
     Args:
         image: uint8, (height, width) or (height, width, 3).
         heat: (rows, columns) of any resolution, positive for and negative against; None: no map.
+        budget: Bytes of both pictures together as PNG; the first side that keeps it is taken.
 
     Raises:
         ReportError: The arrays are no image or no map.
@@ -68,7 +69,7 @@ def pictures(image: NDArray[np.generic], heat: NDArray[np.generic] | None) -> Pi
         shown = _fit(pixels, side)
         plain = _png(shown)
         over = _png(_overlay(shown, values / strongest)) if values is not None and strongest > 0 else b""
-        if len(plain) + len(over) <= BUDGET:
+        if len(plain) + len(over) <= budget:
             break
     return Pictures(
         plain=_uri(plain),

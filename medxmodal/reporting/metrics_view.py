@@ -22,15 +22,21 @@ FIRST = ORDER[:3]
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure with its interval, written; the interval is empty where there is none."""
+    """One figure with its interval, written; both ends are empty where there is no interval."""
 
     value: str
-    interval: str
+    low: str
+    high: str
+
+    @property
+    def interval(self) -> str:
+        """The interval in words."""
+        return say("range", low=self.low, high=self.high) if self.low else ""
 
     @property
     def text(self) -> str:
         """Both in one line."""
-        return f"{self.value} [{self.interval}]" if self.interval else self.value
+        return f"{self.value} [{self.low}, {self.high}]" if self.low else self.value
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ def cell(estimate: Figures, digits: int = 2, *, sign: bool = False) -> Cell:
     value, lower, upper = (figure(number, digits) for number in (found.value, found.lower, found.upper))
     if sign and found.value > 0 and float(value) > 0:
         value = f"+{value}"
-    return Cell(value, "" if DASH in (lower, upper) else f"{lower}, {upper}")
+    return Cell(value, "", "") if DASH in (lower, upper) else Cell(value, lower, upper)
 
 
 def gain(estimate: Figures) -> Gain:

@@ -18,7 +18,7 @@ from medxmodal.records import (
     Token,
     TokensPanel,
 )
-from medxmodal.reporting.draw import Pictures, pictures
+from medxmodal.reporting.draw import BUDGET, Pictures, pictures
 from medxmodal.reporting.numbers import DASH, listed, named, safely, signed, tiny, unit
 from medxmodal.reporting.strings import say
 from medxmodal.reporting.study_view import SMALL
@@ -104,8 +104,14 @@ class PanelView:
     content: HeatView | BarsView | TokensView | None
 
 
-def panel_view(record: ExplanationRecord, panel: Panel, arrays: Arrays) -> PanelView:
+def panel_view(record: ExplanationRecord, panel: Panel, arrays: Arrays, budget: int = BUDGET) -> PanelView:
     """What a panel's section shows.
+
+    Args:
+        record: The record that the panel belongs to.
+        panel: The panel.
+        arrays: The record's arrays.
+        budget: Bytes for its pictures.
 
     Raises:
         ReportError: The panel names an array that is not there, or one that is no image or map.
@@ -116,7 +122,7 @@ def panel_view(record: ExplanationRecord, panel: Panel, arrays: Arrays) -> Panel
     content: HeatView | BarsView | TokensView | None = None
     if present:
         if isinstance(panel, HeatmapPanel):
-            content = _heat(record, panel, arrays)
+            content = _heat(record, panel, arrays, budget)
         elif isinstance(panel, BarsPanel):
             content = _bars(panel)
         else:
@@ -153,10 +159,10 @@ def _method(fact: AttributionFacts) -> str:
     return " ".join(told)
 
 
-def _heat(record: ExplanationRecord, panel: HeatmapPanel, arrays: Arrays) -> HeatView:
+def _heat(record: ExplanationRecord, panel: HeatmapPanel, arrays: Arrays, budget: int) -> HeatView:
     image = _array(panel, panel.image, arrays)
     heat = None if panel.heat is None else _array(panel, panel.heat, arrays)
-    drawn = pictures(image, heat)
+    drawn = pictures(image, heat, budget)
     positive = record.question.positive
     if heat is None:
         return HeatView(drawn, "", [say("image.no.map")])

@@ -90,11 +90,9 @@ def answer(record: ExplanationRecord) -> Answer:
         if prediction.lower is not None and prediction.upper is not None:
             inside = prediction.lower < prediction.threshold <= prediction.upper
             sentences.append(say("answer.crosses" if inside else "answer.clear"))
-        sentences.append(_set(record))
         if model.threshold_rule:
             sentences.append(say("answer.rule", rule=model.threshold_rule))
-    else:
-        sentences.append(_set(record))
+    sentences.append(_set(record))
     sentences.append(
         say(
             "answer.base",

@@ -14,7 +14,7 @@ def test_the_card_says_what_the_records_say(run_record, metrics, calibration) ->
         assert fact in text
     assert "Research use, not a diagnosis." in text
     assert "Simulated patients: nobody here is real." in text
-    assert "| Disease | Lab table alone | AUROC | 0.82 | 0.76, 0.87 | 233 |" in text
+    assert "| Disease | Lab table alone | AUROC | 0.82 | 0.76 to 0.87 | 233 |" in text
 
 
 def test_what_no_record_holds_is_not_reported(run_record, metrics) -> None:

@@ -19,6 +19,7 @@ STUDY: Mapping[str, str] = MappingProxyType(
         "banner.why": "A statistical model made this answer and it can be wrong. "
         "It supports a qualified reader and replaces none.",
         "banner.simulated": "Simulated patients: nobody here is real.",
+        "banner.identified": "Re-identified: this page names a patient.",
         # What was asked
         "asked.title": "What was asked",
         "asked.question": "{positive} or {negative}?",

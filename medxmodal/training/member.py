@@ -57,6 +57,15 @@ class TrainedMember:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """What the inner validation chose: epochs, epochs of the interaction (0: off), a sentence about it."""
+
+    epochs: int = 0
+    interaction_epochs: int = 0
+    interaction: str = ""
+
+
 def train_member(
     plan: MemberPlan,
     train: Sequence[Study],
@@ -82,22 +91,22 @@ def train_member(
     labels = np.array([study.labels[plan.recipe.task.name] for study in train])
     inner = inner_split(labels, [s.patient_id for s in train], plan.recipe.training.inner_validation, seed)
     model, batches = _prepare(plan, train, inner.train, seed, sharing)
-    epochs, interaction = _fit_with_inner_validation(
-        plan, model, batches, inner.train, inner.validation, seed
-    )
+    chosen = _fit_with_inner_validation(plan, model, batches, inner.train, inner.validation, seed)
     if plan.preset.refit and all(model.modality(name).has_linear for name in model.names):
         everyone = range(len(train))
-        active = model.fusion.interaction_active
         model, batches = _prepare(plan, train, everyone, seed, model)
-        if epochs:
-            _fit(plan, model, batches, everyone, replace(_settings(plan, seed), epochs=epochs), None)
-        if active:
+        if chosen.epochs:
+            settings = replace(_settings(plan, seed), epochs=chosen.epochs)
+            _fit(plan, model, batches, everyone, settings, None)
+        if chosen.interaction_epochs:
             model.fusion.set_interaction(True)
-            _fit(plan, model, batches, everyone, _interaction_settings(plan, seed), None)
+            settings = replace(_interaction_settings(plan, seed), epochs=chosen.interaction_epochs)
+            _fit(plan, model, batches, everyone, settings, None)
     _centre(model, batches)
     model.eval()
     prediction = predict_studies(model, test, plan.recipe.task.name) if test else None
-    return TrainedMember(model, prediction, epochs, interaction, len(train), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return TrainedMember(model, prediction, chosen.epochs, chosen.interaction, len(train), seconds)
 
 
 def _prepare(
@@ -201,11 +210,11 @@ def _fit_with_inner_validation(
     train: Sequence[int],
     validation: Sequence[int],
     seed: int,
-) -> tuple[int, str]:
-    """Fit, keep the best epoch, then try the interaction; gives the epochs and a sentence."""
+) -> _Chosen:
+    """Fit, keep the best epoch, then try the interaction."""
     settings = _settings(plan, seed)
     if settings.epochs == 0:
-        return 0, "not tried: no epochs"
+        return _Chosen(0, 0, "not tried: no epochs")
 
     def validate() -> Tensor:
         return validation_losses(model, batches, validation, plan.task)
@@ -217,7 +226,8 @@ def _fit_with_inner_validation(
     warm = model.fusion.starts_from_evidence and all(model.modality(name).has_linear for name in model.names)
     chosen = keep.first if warm and not _pays(keep.first.losses, keep.best.losses) else keep.best
     model.load_state_dict(chosen.weights)
-    return chosen.epoch, _try_interaction(plan, model, batches, train, validate, seed)
+    tried = _try_interaction(plan, model, batches, train, validate, seed)
+    return replace(tried, epochs=chosen.epoch)
 
 
 def _try_interaction(
@@ -227,9 +237,9 @@ def _try_interaction(
     train: Sequence[int],
     validate: Callable[[], Tensor],
     seed: int,
-) -> str:
+) -> _Chosen:
     if not model.fusion.interaction_must_pay or len(model.names) < 2:
-        return ""
+        return _Chosen()
     model.fusion.set_interaction(True)
     keep = KeepBest(validate, plan.recipe.training.patience)
     _fit(plan, model, batches, train, _interaction_settings(plan, seed), keep)
@@ -238,9 +248,9 @@ def _try_interaction(
     gain = float((keep.first.losses - keep.best.losses).mean())
     model.load_state_dict(keep.best.weights)
     if keep.best.epoch and _pays(keep.first.losses, keep.best.losses):
-        return f"on: inner validation loss better by {gain:.3f}"
+        return _Chosen(0, keep.best.epoch, f"on: inner validation loss better by {gain:.3f}")
     model.fusion.set_interaction(False)
-    return f"off: inner validation loss better by only {gain:.3f}"
+    return _Chosen(0, 0, f"off: inner validation loss better by only {gain:.3f}")
 
 
 def _pays(before: Tensor, after: Tensor) -> bool:

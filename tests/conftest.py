@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -79,3 +81,27 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def hospital() -> ModuleType:
+    """`tests/hospital.py`: a tiny hospital, its cohort and its run, to make more of."""
+    spec = importlib.util.spec_from_file_location("medxmodal_test_hospital", ROOT / "tests" / "hospital.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def trained(hospital: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """`.run` (loaded), `.folder`, `.cohort` it was trained on, and `.new`: an unlabelled one it never saw."""
+    from medxmodal.model import LoadedRun
+
+    root = tmp_path_factory.mktemp("hospital")
+    cohort = hospital.make_cohort(hospital.make_data(root / "data", 90))
+    new = hospital.make_cohort(hospital.make_data(root / "new", 41, seed=7, prefix="n"), unlabelled=True)
+    new.save(root / "new_cohort")
+    folder = hospital.make_run(cohort, root / "run")
+    return SimpleNamespace(run=LoadedRun.load(folder), folder=folder, cohort=cohort, new=new, root=root)

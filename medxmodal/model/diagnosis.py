@@ -111,10 +111,35 @@ class DiagnosisModel(nn.Module):
             assert x is not None
             inner = modality.embed(x) if embedded is None else embedded[rows]
             features = modality.features(inner, x)
-        tokens = modality.encode(features, x)
-        logit = modality.linear(features, x) + self.heads[name](tokens)
+        tokens, logit = self._evidence(name, features, x)
         full = tokens.new_zeros(len(batch), *tokens.shape[1:]).index_copy(0, rows, tokens)
         return full, logit.new_zeros(len(batch)).index_copy(0, rows, logit)
+
+    def _evidence(self, name: str, features: Tensor, x: Tensor | None) -> tuple[Tokens, Logit]:
+        modality = self.modality(name)
+        tokens = modality.encode(features, x)
+        return tokens, modality.linear(features, x) + self.heads[name](tokens)
+
+    def reencode(self, encoded: Encoded, name: str, embedded: Tensor, x: Tensor) -> Encoded:
+        """Put another input of one modality into studies already encoded, the others kept.
+
+        Args:
+            encoded: Studies, all of which have the modality.
+            name: The modality.
+            embedded: Replaces `embed`'s output, (batch, ...).
+            x: What the embedding was made from, (batch, ...).
+        """
+        index = self.names.index(name)
+        tokens, logit = self._evidence(name, self.modality(name).features(embedded, x), x)
+        before, after = encoded.owner < index, encoded.owner > index
+        mine = encoded.owner.new_full((tokens.shape[1],), index)
+        raw = torch.cat([encoded.raw[:, :index], logit[:, None], encoded.raw[:, index + 1 :]], 1)
+        return Encoded(
+            torch.cat([encoded.tokens[:, before], tokens, encoded.tokens[:, after]], 1),
+            torch.cat([encoded.owner[before], mine, encoded.owner[after]]),
+            raw,
+            encoded.present,
+        )
 
     def fuse(self, encoded: Encoded, present: Present | None = None) -> FusionOutput:
         """Fuse what is encoded, with all that is present or with a subset of it."""

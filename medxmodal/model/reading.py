@@ -168,5 +168,5 @@ class Reader:
             targets=torch.tensor([float("nan") if y is None else float(y) for y in labels]),
             site=tuple(study.site for study in studies),
             ids=tuple(study.study_id for study in studies),
-            features={} if self.pixels else features,
+            features=features,
         )

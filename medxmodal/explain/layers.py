@@ -1,0 +1,89 @@
+"""Which layer of an image encoder a map is read from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from medxmodal.errors import ExplanationError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+CELLS = 14
+"""A map has at least this many cells a side, where the encoder has such a layer."""
+
+Hook = Callable[["nn.Module", object, object], object]
+
+
+def map_layer(visual: nn.Module, logit: Callable[[Tensor], Tensor], image: Tensor) -> str:
+    """Name of the deepest layer with at least `CELLS` x `CELLS` cells that all of the image goes through.
+
+    A layer inside a residual branch does not count, since the image also passes beside it. Where no
+    layer has so many cells, the deepest of those with the most.
+
+    Args:
+        visual: The encoder.
+        logit: From the embedding of one study, (1, ...), to its logit; calls the encoder.
+        image: That embedding.
+
+    Raises:
+        ExplanationError: The encoder has no layer with cells.
+    """
+    named: dict[nn.Module, str] = {module: name for name, module in visual.named_modules()}
+    sides = _sides(visual, logit, image)
+    least = min(CELLS, max(sides.values(), default=0))
+    for module, side in reversed(sides.items()):
+        if side >= least and _everything_goes_through(module, logit, image):
+            return named[module]
+    raise ExplanationError(
+        "the encoder has no layer with cells that the whole image goes through",
+        hint="Use another method for this modality, for example integrated_gradients.",
+    )
+
+
+@torch.no_grad()
+def _sides(visual: nn.Module, logit: Callable[[Tensor], Tensor], image: Tensor) -> dict[nn.Module, int]:
+    """Cells on the shorter side of each layer that runs once and gives a map, in order of execution."""
+    sides: dict[nn.Module, int] = {}
+    runs: Counter[nn.Module] = Counter()
+
+    def note(module: nn.Module, inputs: object, output: object) -> None:
+        del inputs
+        runs[module] += 1
+        if isinstance(output, torch.Tensor) and output.ndim == 4:
+            sides[module] = min(output.shape[2:])
+
+    with _hooked(list(visual.modules()), note):
+        logit(image)
+    return {module: side for module, side in sides.items() if runs[module] == 1}
+
+
+def _everything_goes_through(module: nn.Module, logit: Callable[[Tensor], Tensor], image: Tensor) -> bool:
+    """Whether the logit no longer depends on the image when this layer's output is cut off from it."""
+
+    def cut(layer: nn.Module, inputs: object, output: object) -> object:
+        del layer, inputs
+        return output.detach() if isinstance(output, torch.Tensor) else output
+
+    seen = image.detach().clone().requires_grad_()
+    with _hooked([module], cut):
+        found = logit(seen)
+    if not found.requires_grad:
+        return True
+    (gradient,) = torch.autograd.grad(found.sum(), seen, allow_unused=True)
+    return gradient is None
+
+
+@contextmanager
+def _hooked(modules: list[nn.Module], hook: Hook) -> Iterator[None]:
+    handles = [module.register_forward_hook(hook) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -205,8 +205,7 @@ class Image(Modality):
         """The whole image and its regions, (batch, 17, dim)."""
         del x
         if self.is_frozen:
-            scaled = (features - self.skip.mean) / self.skip.spread
-            projected: Tensor = self.project(scaled)
+            projected: Tensor = self.project(self.skip.scaled(features))
             return projected
         found = self.visual(features)
         pooled = pooled_tokens(found, GRID)

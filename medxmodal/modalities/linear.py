@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from medxmodal.typing import Logit
 
 
+CLIP = 6.0
+"""Standardised features are clipped to this many standard deviations: one that hardly moved in the
+training rows would otherwise answer a new study by a thousand of them and decide it alone."""
+
+
 class PenalisedLinear(nn.Module):
     """`x @ weight + bias`, fitted as L2-penalised logistic regression, then shrunk towards it.
 
@@ -42,9 +47,12 @@ class PenalisedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Logit:
         """Logits, (batch,)."""
-        scaled = (x - self.mean) / self.spread if self.standardise else x
-        logit: Logit = scaled @ self.weight + self.bias
+        logit: Logit = self.scaled(x) @ self.weight + self.bias
         return logit
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """Features as the regression reads them, the same shape."""
+        return ((x - self.mean) / self.spread).clamp(-CLIP, CLIP) if self.standardise else x
 
     def warm_start(self, x: np.ndarray, y: np.ndarray) -> None:
         """Fit on training rows, (n, width) and labels (n,); one class only leaves zeros."""
@@ -54,7 +62,7 @@ class PenalisedLinear(nn.Module):
             spread = x.std(0)
             self.mean.copy_(torch.from_numpy(x.mean(0)))
             self.spread.copy_(torch.from_numpy(np.where(spread > 1e-6, spread, 1.0)))
-            x = (x - self.mean.cpu().numpy()) / self.spread.cpu().numpy()
+            x = ((x - self.mean.cpu().numpy()) / self.spread.cpu().numpy()).clip(-CLIP, CLIP)
         if len(np.unique(y)) < 2:
             return
         fitted = LogisticRegression(C=self.c, max_iter=2000).fit(x.astype(np.float64), y)

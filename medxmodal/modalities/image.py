@@ -248,8 +248,9 @@ class Image(Modality):
         arrays = {picture: np.clip(gray.round(), 0, 255).astype(np.uint8)}
         rows = columns = 0
         if shown.attribution is not None:
-            arrays[f"{self.name}.heat"] = shown.attribution.astype(np.float32)
-            rows, columns = shown.attribution.shape
+            heat = shown.attribution.sum(0) if shown.attribution.ndim == 3 else shown.attribution
+            arrays[f"{self.name}.heat"] = heat.astype(np.float32)
+            rows, columns = heat.shape
         panel = HeatmapPanel(
             modality=self.name,
             title="Image",

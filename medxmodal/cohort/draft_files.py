@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from medxmodal.cohort.root import walk
 from medxmodal.cohort.sources.table import Table
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2"})
@@ -36,12 +36,11 @@ class Naming:
 def find_files(data: Path) -> list[PurePosixPath]:
     """Images and notes under a folder, relative to it, sorted."""
     found: list[PurePosixPath] = []
-    for parent, folders, names in os.walk(data):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
-            path = PurePosixPath(Path(parent, name).relative_to(data).as_posix())
-            if path.suffix.lower() in IMAGES | NOTES:
-                found.append(path)
+    for path in walk(data):
+        relative = PurePosixPath(path.relative_to(data).as_posix())
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if relative.suffix.lower() in IMAGES | NOTES and not hidden:
+            found.append(relative)
         if len(found) > MOST_FILES:
             break
     return found

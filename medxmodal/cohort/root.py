@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from medxmodal.errors import InputError
@@ -65,9 +66,8 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _sizes(folder: Path) -> dict[int, list[Path]]:
-    """Size -> files, those in linked folders too, each real folder once."""
-    sizes: dict[int, list[Path]] = {}
+def walk(folder: Path) -> Iterator[Path]:
+    """Every file under a folder, sorted folder by folder; linked folders too, each real one once."""
     seen: set[str] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
@@ -76,8 +76,16 @@ def _sizes(folder: Path) -> dict[int, list[Path]]:
             continue
         seen.add(real)
         folders.sort()
-        for name in sorted(names, reverse=True):
-            path = Path(parent, name)
-            if path.is_file():
-                sizes.setdefault(path.stat().st_size, []).append(path)
+        for name in sorted(names):
+            yield Path(parent, name)
+
+
+def _sizes(folder: Path) -> dict[int, list[Path]]:
+    """Size -> files of that size, the first by name last."""
+    sizes: dict[int, list[Path]] = {}
+    for path in walk(folder):
+        if path.is_file():
+            sizes.setdefault(path.stat().st_size, []).append(path)
+    for waiting in sizes.values():
+        waiting.reverse()
     return sizes

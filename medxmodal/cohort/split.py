@@ -112,7 +112,10 @@ def by_site(sites: Sequence[str], patients: Sequence[str] | None = None) -> list
             if site != name and (patients is None or patients[i] not in held)
         )
         if not train:
-            raise CohortError(f"without site {name} no patient is left to learn from")
+            raise CohortError(
+                f"without the patients of site {name} nobody is left to learn from",
+                hint="Use scheme: kfold.",
+            )
         made.append(Fold(fold, 0, train, test))
     return made
 

@@ -1,0 +1,125 @@
+"""Tables: the same cells whatever the kind of file, and one readable error for whatever is damaged."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from medxmodal.cohort.sources.table import Table, read_table
+from medxmodal.errors import InputError, MedxmodalError, SpecError
+
+ROWS = [["id", "Age", "when", "note"], ["p1", 57, date(2021, 3, 1), "a, b"], ["p2", 41.5, None, None]]
+CELLS = [
+    {"id": "p1", "Age": "57", "when": "2021-03-01", "note": "a, b"},
+    {"id": "p2", "Age": "41.5", "when": None, "note": None},
+]
+
+
+def text_of(separator: str) -> str:
+    return "\n".join(
+        separator.join(f'"{cell}"' if separator in str(cell) else str(cell or "") for cell in row)
+        for row in ROWS
+    )
+
+
+def cells(table: Table) -> list[dict[str, str | None]]:
+    return [dict(row.cells) for row in table.rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", text_of(",").encode()),
+        ("t.csv", text_of(";").encode()),
+        ("t.csv", text_of(",").replace("\n", "\r\n").encode("utf-8-sig")),
+        ("t.csv", text_of(",").encode("utf-16")),
+        ("t.tsv", text_of("\t").encode()),
+        ("t.csv.gz", gzip.compress(text_of(",").encode(), mtime=0)),
+    ],
+)
+def test_text_tables_read_alike(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    table = read_table(tmp_path / name)
+    assert table.columns == ("id", "Age", "when", "note")
+    assert cells(table) == CELLS
+    assert [row.number for row in table.rows] == [2, 3]
+
+
+def test_spreadsheets_and_parquet_read_as_the_text_does(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in ROWS:
+        book.active.append(row)
+    book.create_sheet("empty")
+    book.save(tmp_path / "t.xlsx")
+    frame = pd.DataFrame(ROWS[1:], columns=ROWS[0])
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert cells(read_table(tmp_path / "t.xlsx")) == CELLS
+    assert cells(read_table(tmp_path / "t.xlsx", "Sheet")) == CELLS
+    assert cells(read_table(tmp_path / "t.parquet")) == CELLS
+    with pytest.raises(SpecError, match=r"no sheet 'other'.*Sheet, empty"):
+        read_table(tmp_path / "t.xlsx", "other")
+    with pytest.raises(InputError, match="is empty"):
+        read_table(tmp_path / "t.xlsx", "empty")
+
+
+def test_empty_rows_do_not_count_but_keep_the_numbers(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,x\na,1\n,\n\nb,2\n,\n")
+    assert [(row.number, row.cells["id"]) for row in read_table(tmp_path / "t.csv").rows] == [
+        (2, "a"),
+        (5, "b"),
+    ]
+
+
+def test_windows_text_is_read_and_said(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("id,note\n1,Müller\n".encode("cp1252"))
+    table = read_table(tmp_path / "t.csv")
+    assert table.rows[0].cells["note"] == "Müller"
+    assert "Windows-1252" in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("t.csv", b"", "is empty"),
+        ("t.csv", b"\n1,2\n", "is empty"),
+        ("t.csv", b"id,x,id\n1,2,3\n", "has the column 'id' twice"),
+        ("t.csv", b"id,x\n1,2,3\n", "row 2 has 3 cells, but the header has 2"),
+        ("t.csv", b'id,x\n1,"2\n', "near line"),
+        ("t.csv", "id,x\n1,2\n".encode("utf-16-le"), "not readable as text"),
+        ("t.csv", b"id\n\x81\x8d\n", "neither UTF-8 nor Windows-1252"),
+        ("t.csv.gz", b"not gzip", "damaged gzip"),
+        ("t.csv.gz", gzip.compress(b"id,x\n1,2\n" * 99, mtime=0)[:30], "damaged gzip"),
+        ("t.xlsx", b"PK\x03\x04 cut", "no readable XLSX"),
+        ("t.xlsx", b"\xd0\xcf\x11\xe0 an encrypted or very old workbook", "no readable XLSX"),
+        ("t.parquet", b"PAR1 cut", "no readable Parquet"),
+        ("t.docx", b"x", "no table that can be read"),
+    ],
+)
+def test_damage_is_one_readable_error(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(MedxmodalError, match=says) as error:
+        read_table(tmp_path / name)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("kind", ["xlsx", "parquet"])
+def test_a_file_cut_short_is_never_half_read(tmp_path: Path, kind: str, keep: float) -> None:
+    frame = pd.DataFrame({"id": [f"p{i}" for i in range(200)], "x": range(200)})
+    path = tmp_path / f"t.{kind}"
+    frame.to_excel(path, index=False) if kind == "xlsx" else frame.to_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(keep * len(whole))])
+    with pytest.raises(InputError):
+        read_table(path)
+
+
+def test_a_table_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("id\n1\n")
+    with pytest.raises(SpecError, match=r"no table t\.csv.*other\.csv"):
+        read_table(tmp_path / "t.csv")

@@ -1,0 +1,85 @@
+"""Describing: counts that add up, Table 1 with known figures, and missingness that tells the label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from medxmodal.cohort import Cohort
+from medxmodal.records import DescribeRecord, TableRow
+
+
+def row_of(record: DescribeRecord, variable: str, level: str) -> TableRow:
+    (row,) = [r for r in record.table1 if (r.variable, r.level) == (variable, level)]
+    return row
+
+
+def test_known_figures_of_a_small_clinic(clinic: Any) -> None:
+    clinic.rows[0] |= {"image": "", "Age": "unknown"}
+    clinic.rows[4]["note"] = ""
+    record = clinic.build().describe()
+    assert (record.studies, record.patients, record.labelled, record.positives) == (12, 12, 12, 4)
+    assert record.sites == {"north": 6, "south": 6}
+    assert record.modalities == {"image": 11, "tabular": 12, "text": 11}
+    assert [(c.modalities, c.studies) for c in record.cooccurrence] == [
+        (["image", "tabular", "text"], 10),
+        (["image", "tabular"], 1),
+        (["tabular", "text"], 1),
+    ]
+    ages = [30 + i for i in range(1, 12)]
+    low, middle, high = np.quantile(ages, [0.25, 0.5, 0.75])
+    age = row_of(record, "Age", "median [quartiles]")
+    assert age.summary["all"] == f"{middle:.4g} [{low:.4g}, {high:.4g}]"
+    assert age.unit == "a"
+    assert row_of(record, "Age", "missing").summary == {
+        "all": "1 (8.3 %)",
+        "well": "0 (0.0 %)",
+        "ill": "1 (25.0 %)",
+    }
+    assert row_of(record, "Signs", "fever").summary["all"] == "6 (50.0 %)"
+    assert row_of(record, "image", "present").summary["ill"] == "3 (75.0 %)"
+    assert record.table1_columns == ["all", "well", "ill"]
+    missing = {m.field: m for m in record.missingness}
+    assert missing["image"].overall == pytest.approx(1 / 12, abs=1e-6)
+    assert missing["tabular.Age"].by_label == {"well": 0.0, "ill": 0.25}
+    assert missing["text"].by_site == {"north": 0.0, "south": pytest.approx(1 / 6, abs=1e-6)}
+
+
+def test_it_survives_saving_and_reads_back(clinic: Any, tmp_path: Path) -> None:
+    cohort = clinic.build()
+    record = cohort.describe()
+    assert Cohort.load(cohort.save(tmp_path / "c")).describe() == record
+    assert DescribeRecord.read(record.write(tmp_path / "d.json")) == record
+
+
+def test_without_labels_there_is_one_group_and_no_auroc(clinic: Any) -> None:
+    for row in clinic.rows:
+        del row["dx"]
+    record = clinic.build(unlabelled=True).describe()
+    assert (record.labelled, record.positives) == (0, 0)
+    assert record.table1_columns == ["all"]
+    assert set(record.mask_only_auroc.values()) == {None}
+
+
+@pytest.mark.parametrize("because_ill", [True, False])
+def test_missing_because_of_the_label_is_found(clinic: Any, because_ill: bool) -> None:
+    rng = np.random.default_rng(4)
+    rows = []
+    for i in range(120):
+        ill = bool(rng.random() < 0.4)
+        gone = rng.random() < (0.85 if ill and because_ill else 0.15 if because_ill else 0.4)
+        rows.append(
+            clinic.rows[i % 12]
+            | {"pid": f"id{i}", "dx": "ill" if ill else "well", "CRP": "" if gone else "3"}
+        )
+    clinic.rows = rows
+    found = clinic.build().describe().mask_only_auroc
+    assert found["modalities"] == 0.5
+    assert found["columns"] is not None
+    if because_ill:
+        assert found["columns"] > 0.75
+    else:
+        assert 0.35 < found["columns"] < 0.65

@@ -7,7 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from medxmodal.statistics import conformal_quantile, prediction_set, sigmoid
+from medxmodal.statistics import (
+    conformal_quantile,
+    prediction_set,
+    sigmoid,
+    weighted_conformal_quantile,
+)
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9])
@@ -65,3 +70,20 @@ def test_wrong_requests() -> None:
         conformal_quantile([0.5], 1.0)
     with pytest.raises(ValueError, match="NaN"):
         conformal_quantile([0.5, math.nan])
+
+
+def test_weights_stand_for_copies(rng: np.random.Generator) -> None:
+    p = rng.random(200)
+    weight = rng.integers(1, 4, 200).astype(float)
+    copied = conformal_quantile(np.repeat(p, weight.astype(int)), 0.9)
+    weighted = weighted_conformal_quantile(p, weight, 0.9)
+    assert weighted >= copied  # a new study counts as the heaviest
+    assert abs(weighted - copied) < 0.02
+
+
+def test_few_or_impossible_weights() -> None:
+    assert weighted_conformal_quantile([0.9] * 3, [1.0] * 3, 0.9) == 1.0
+    assert weighted_conformal_quantile([], [], 0.9) == 1.0
+    for weight in ([0.0, 1.0], [-1.0, 1.0]):
+        with pytest.raises(ValueError, match="above 0"):
+            weighted_conformal_quantile([0.5, 0.5], weight, 0.9)

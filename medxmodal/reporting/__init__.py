@@ -9,25 +9,30 @@ if TYPE_CHECKING:
     from medxmodal.reporting.card import ModelCard, model_card
     from medxmodal.reporting.run_view import metrics_text, run_card
     from medxmodal.reporting.study_page import Identity, explanation_card, explanation_page
+    from medxmodal.reporting.write import ReportSummary, write_report
 
 __all__ = [
     "Identity",
     "ModelCard",
+    "ReportSummary",
     "explanation_card",
     "explanation_page",
     "metrics_text",
     "model_card",
     "run_card",
+    "write_report",
 ]
 
 _HOMES = {
     "Identity": "study_page",
     "ModelCard": "card",
+    "ReportSummary": "write",
     "explanation_card": "study_page",
     "explanation_page": "study_page",
     "metrics_text": "run_view",
     "model_card": "card",
     "run_card": "run_view",
+    "write_report": "write",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from medxmodal.reporting.strings import UNITS, say
@@ -88,6 +89,17 @@ def unit(code: str) -> str:
         ('µmol/L', '10⁹/L', 'years', 'mg/L')
     """
     return UNITS.get(code, code)
+
+
+def moment(text: str) -> str:
+    """A time of a record as readers write it; what is no ISO time stays as it is.
+
+    Example:
+        >>> moment("2026-11-24T10:00:00+00:00"), moment("2021-03-04")
+        ('2026-11-24 10:00 UTC', '2021-03-04')
+    """
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)", text)
+    return f"{found[1]} {found[2]} UTC" if found else text
 
 
 def listed(words: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from medxmodal.records import ExplanationRecord, ModelFacts, Question
 from medxmodal.reporting.metrics_view import cell
-from medxmodal.reporting.numbers import named, percent, signed
+from medxmodal.reporting.numbers import moment, named, percent, signed
 from medxmodal.reporting.strings import TEXT, say
 
 SHOWN_HASH = 12
@@ -79,8 +79,8 @@ def provenance(record: ExplanationRecord) -> list[Entry]:
     entries = [
         Entry(say("provenance.run"), model.run),
         Entry(say("provenance.version"), model.version),
-        Entry(say("provenance.model.created"), model.created),
-        Entry(say("provenance.created"), record.created),
+        Entry(say("provenance.model.created"), moment(model.created)),
+        Entry(say("provenance.created"), moment(record.created)),
         Entry(say("provenance.members"), str(model.members)),
         Entry(say("provenance.fusion"), model.fusion),
         Entry(say("provenance.trained"), model.trained_on),

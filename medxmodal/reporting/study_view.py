@@ -27,7 +27,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer in words; `scale` is None when there is no probability."""
+    """The answer in words; `scale` is None when there is no probability.
+
+    `either`: the interval holds the threshold, so the decision could fall either way.
+    """
 
     value: str
     label: str
@@ -37,6 +40,8 @@ class Answer:
     sentences: list[str]
     scale: Scale | None
     threshold: str
+    either: bool = False
+    interval_short: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def answer(record: ExplanationRecord) -> Answer:
         why = [say("answer.failed" if prediction.status == "failed" else "answer.abstained")]
         told = [*why, prediction.error] if prediction.error else why
         return Answer(say("answer.none"), label, "", "", False, [*told, _seen(record)], None, "")
-    shown, threshold = percent(p), ""
+    shown, threshold, either = percent(p), "", False
     sentences = []
     if prediction.threshold is not None:
         shown_here, threshold = apart(p, prediction.threshold)
@@ -88,8 +93,8 @@ def answer(record: ExplanationRecord) -> Answer:
         key = "answer.above" if above else "answer.under"
         sentences.append(say(key, value=shown_here, threshold=threshold))
         if prediction.lower is not None and prediction.upper is not None:
-            inside = prediction.lower < prediction.threshold <= prediction.upper
-            sentences.append(say("answer.crosses" if inside else "answer.clear"))
+            either = prediction.lower < prediction.threshold <= prediction.upper
+            sentences.append(say("answer.crosses" if either else "answer.clear"))
         if model.threshold_rule:
             sentences.append(say("answer.rule", rule=model.threshold_rule))
     sentences.append(_set(record))
@@ -114,6 +119,8 @@ def answer(record: ExplanationRecord) -> Answer:
         sentences=sentences,
         scale=scale,
         threshold=say("answer.threshold", threshold=threshold) if threshold else "",
+        either=either,
+        interval_short=_range(record),
     )
 
 
@@ -132,6 +139,11 @@ def _interval(record: ExplanationRecord, shown: str, threshold: str) -> tuple[st
     level = percent(record.model.interval_level)
     level = percent(record.model.interval_level, 0) if level.endswith(f".0{level[-2:]}") else level
     return say("answer.interval", level=level, low=percent(low), high=percent(high)), scale
+
+
+def _range(record: ExplanationRecord) -> str:
+    low, high = record.prediction.lower, record.prediction.upper
+    return "" if low is None or high is None else say("range", low=percent(low), high=percent(high))
 
 
 def _set(record: ExplanationRecord) -> str:

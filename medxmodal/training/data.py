@@ -76,6 +76,10 @@ class StudyBatches(Dataset["Batch"]):
         for start in range(0, len(rows), CHUNK):
             yield self[list(rows[start : start + CHUNK])]
 
+    def having(self, name: str, rows: Sequence[int]) -> list[int]:
+        """Those of some rows that have a modality."""
+        return [row for row in rows if self.studies[row].has(name)]
+
     def _load(self) -> Batch:
         return join([reading.batches[0] for reading in self.reader.stream(self.studies, CHUNK)])
 

@@ -37,6 +37,7 @@ class FitSettings:
         patience: Stop after this many epochs without a better inner validation.
         auxiliary: Weight of the mean unimodal loss.
         dropout: Modality -> rate at which it is taken away in training.
+        alone: Modality that learns by itself, with its own head and loss; empty for all together.
         only_interaction: Whether only the interaction term learns.
         precision: Lightning's precision, or `auto`: bf16 on a GPU that has it.
         seed: Seed of dropout and augmentation.
@@ -49,6 +50,7 @@ class FitSettings:
     auxiliary: float
     dropout: Mapping[str, float]
     seed: int
+    alone: str = ""
     only_interaction: bool = False
     precision: str = "auto"
 
@@ -83,18 +85,18 @@ class Fitting(L.LightningModule):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Loss of one batch, with some modalities taken away."""
         del index
+        if self.settings.alone:
+            batch = only(batch, self.settings.alone)
         inputs = {
             name: self.model.modality(name).augment(x, self.generator) for name, x in batch.inputs.items()
         }
         batch = replace(batch, inputs=inputs)
-        encoded = self.model.encode(batch)
+        with torch.set_grad_enabled(not self.settings.only_interaction):
+            encoded = self.model.encode(batch)
         with torch.no_grad():
             if not self.settings.only_interaction:
                 self.model.centre_on(encoded.raw.detach().float(), encoded.present, CENTRE_MOMENTUM)
-        kept = torch.rand(batch.present.shape, generator=self.generator).to(self.rates.device) >= self.rates
-        loss = self.task.loss(self.model.fuse(encoded, kept).logit, batch.targets)
-        loss = loss + self.settings.auxiliary * auxiliary_loss(self.model, encoded, batch.targets, self.task)
-        loss = loss + self.model.penalty() / self.studies
+        loss = self._loss(encoded, batch) + self.model.penalty() / self.studies
         for term in self.extra:
             loss = loss + term(self.model, encoded, batch)
         if not torch.isfinite(loss):
@@ -104,13 +106,18 @@ class Fitting(L.LightningModule):
             )
         return loss
 
+    def _loss(self, encoded: Encoded, batch: Batch) -> Tensor:
+        """Fused loss with modality dropout, plus the mean unimodal loss; only the latter when alone."""
+        alone = auxiliary_loss(self.model, encoded, batch.targets, self.task)
+        if self.settings.alone:
+            return alone
+        kept = torch.rand(batch.present.shape, generator=self.generator).to(self.rates.device) >= self.rates
+        fused = self.task.loss(self.model.fuse(encoded, kept).logit, batch.targets)
+        return fused + self.settings.auxiliary * alone
+
     def configure_optimizers(self) -> Any:  # noqa: ANN401 - Lightning's own union
         """AdamW with a cosine schedule; shrunken weights and vectors have no weight decay."""
-        learning = [
-            (name, p)
-            for name, p in self.model.named_parameters()
-            if p.requires_grad and (not self.settings.only_interaction or name.startswith("fusion.together"))
-        ]
+        learning = [(name, p) for name, p in self.model.named_parameters() if self._learns(name, p)]
         decayed = [
             p for name, p in learning if p.ndim > 1 and ".skip." not in name and "pairwise" not in name
         ]
@@ -122,6 +129,19 @@ class Fitting(L.LightningModule):
         optimiser = torch.optim.AdamW([g for g in groups if g["params"]], lr=self.settings.learning_rate)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, self.settings.epochs))
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "epoch"}}
+
+    def _learns(self, name: str, parameter: Tensor) -> bool:
+        alone = self.settings.alone
+        parts = (f"modalities.{alone}.", f"heads.{alone}.") if alone else ("",)
+        parts = ("fusion.together.",) if self.settings.only_interaction else parts
+        return parameter.requires_grad and name.startswith(parts)
+
+
+def only(batch: Batch, name: str) -> Batch:
+    """The same studies with one modality at most."""
+    chosen = [modality == name for modality in batch.names]
+    kept = replace(batch, inputs={k: v for k, v in batch.inputs.items() if k == name})
+    return kept.keeping(torch.tensor(chosen, device=batch.present.device).expand_as(batch.present))
 
 
 def auxiliary_loss(model: DiagnosisModel, encoded: Encoded, targets: Tensor, task: Task) -> Tensor:

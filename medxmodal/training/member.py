@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from medxmodal.model import DiagnosisModel, Prediction, Reader
 from medxmodal.training.assemble import make_model
 from medxmodal.training.data import StudyBatches, training_loader
 from medxmodal.training.loop import FitSettings, Fitting, KeepBest, run_fit
+from medxmodal.training.validation import alone_losses, pays, validation_losses
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
     from medxmodal.training.presets import Preset
 
 CHUNK = 64
-STANDARD_ERRORS = 1.0
-"""A departure from the warm start must beat it by this many standard errors of the paired loss
-(the one-standard-error rule, Breiman et al. 1984)."""
 INTERACTION_EPOCHS = 20
 
 
@@ -59,8 +58,16 @@ class TrainedMember:
 
 @dataclass(frozen=True)
 class _Chosen:
-    """What the inner validation chose: epochs, epochs of the interaction (0: off), a sentence about it."""
+    """What the inner validation chose.
 
+    Args:
+        alone: Epochs of each modality that was trained by itself.
+        epochs: Epochs of all together.
+        interaction_epochs: Epochs of the interaction; 0 when it is off.
+        interaction: A sentence about it.
+    """
+
+    alone: Mapping[str, int] = field(default_factory=dict)
     epochs: int = 0
     interaction_epochs: int = 0
     interaction: str = ""
@@ -76,9 +83,10 @@ def train_member(
 ) -> TrainedMember:
     """Train one member and predict the studies it never saw.
 
-    The inner validation (a share of the training patients) chooses the number of epochs and whether
-    the interaction pays. Where every modality starts from a penalised fit, the fit is kept unless
-    the departure beats it by one standard error, and is then made again on the whole fold.
+    The inner validation (a share of the training patients) chooses the numbers of epochs and whether
+    the interaction pays. Where every modality starts from a fit of its own (a penalised one, or alone),
+    the sum of these is kept unless training together beats it by one standard error, and what was
+    chosen is then done again on the whole fold.
 
     Args:
         plan: Recipe, preset and what they mean for this cohort.
@@ -92,21 +100,39 @@ def train_member(
     inner = inner_split(labels, [s.patient_id for s in train], plan.recipe.training.inner_validation, seed)
     model, batches = _prepare(plan, train, inner.train, seed, sharing)
     chosen = _fit_with_inner_validation(plan, model, batches, inner.train, inner.validation, seed)
-    if plan.preset.refit and all(model.modality(name).has_linear for name in model.names):
-        everyone = range(len(train))
-        model, batches = _prepare(plan, train, everyone, seed, model)
-        if chosen.epochs:
-            settings = replace(_settings(plan, seed), epochs=chosen.epochs)
-            _fit(plan, model, batches, everyone, settings, None)
-        if chosen.interaction_epochs:
-            model.fusion.set_interaction(True)
-            settings = replace(_interaction_settings(plan, seed), epochs=chosen.interaction_epochs)
-            _fit(plan, model, batches, everyone, settings, None)
+    if plan.preset.refit and _starts_fitted(plan, model):
+        model, batches = _refit(plan, train, chosen, seed, model)
     _centre(model, batches)
     model.eval()
     prediction = predict_studies(model, test, plan.recipe.task.name) if test else None
     seconds = time.perf_counter() - started
     return TrainedMember(model, prediction, chosen.epochs, chosen.interaction, len(train), seconds)
+
+
+def _starts_fitted(plan: MemberPlan, model: DiagnosisModel) -> bool:
+    """Whether every modality has a fit of its own before they are trained together."""
+    return plan.preset.alone or all(model.modality(name).has_linear for name in model.names)
+
+
+def _refit(
+    plan: MemberPlan, train: Sequence[Study], chosen: _Chosen, seed: int, sharing: DiagnosisModel
+) -> tuple[DiagnosisModel, StudyBatches]:
+    """The same steps on the whole fold, each for as long as the inner validation chose."""
+    everyone = range(len(train))
+    model, batches = _prepare(plan, train, everyone, seed, sharing)
+    for name, epochs in chosen.alone.items():
+        settings = replace(_settings(plan, seed), alone=name, epochs=epochs)
+        _fit(plan, model, batches, batches.having(name, everyone), settings, None)
+    if chosen.alone:
+        _centre(model, batches)
+    if chosen.epochs:
+        settings = replace(_settings(plan, seed), epochs=chosen.epochs)
+        _fit(plan, model, batches, everyone, settings, None)
+    if chosen.interaction_epochs:
+        model.fusion.set_interaction(True)
+        settings = replace(_interaction_settings(plan, seed), epochs=chosen.interaction_epochs)
+        _fit(plan, model, batches, everyone, settings, None)
+    return model, batches
 
 
 def _prepare(
@@ -214,7 +240,8 @@ def _fit_with_inner_validation(
     """Fit, keep the best epoch, then try the interaction."""
     settings = _settings(plan, seed)
     if settings.epochs == 0:
-        return _Chosen(0, 0, "not tried: no epochs")
+        return _Chosen(interaction="not tried: no epochs")
+    alone = _fit_alone(plan, model, batches, train, validation, seed)
 
     def validate() -> Tensor:
         return validation_losses(model, batches, validation, plan.task)
@@ -223,11 +250,38 @@ def _fit_with_inner_validation(
     _fit(plan, model, batches, train, settings, keep)
     assert keep.best is not None
     assert keep.first is not None
-    warm = model.fusion.starts_from_evidence and all(model.modality(name).has_linear for name in model.names)
-    chosen = keep.first if warm and not _pays(keep.first.losses, keep.best.losses) else keep.best
+    warm = model.fusion.starts_from_evidence and _starts_fitted(plan, model)
+    chosen = keep.first if warm and not pays(keep.first.losses, keep.best.losses) else keep.best
     model.load_state_dict(chosen.weights)
     tried = _try_interaction(plan, model, batches, train, validate, seed)
-    return replace(tried, epochs=chosen.epoch)
+    return replace(tried, alone=alone, epochs=chosen.epoch)
+
+
+def _fit_alone(
+    plan: MemberPlan,
+    model: DiagnosisModel,
+    batches: StudyBatches,
+    train: Sequence[int],
+    validation: Sequence[int],
+    seed: int,
+) -> dict[str, int]:
+    """Train each modality without a penalised fit by itself; gives the epochs of each."""
+    found: dict[str, int] = {}
+    if not plan.preset.alone:
+        return found
+    for name in model.names:
+        rows, held = batches.having(name, train), batches.having(name, validation)
+        if model.modality(name).has_linear or not rows or not held:
+            continue
+        keep = KeepBest(
+            partial(alone_losses, model, batches, held, plan.task, name), plan.recipe.training.patience
+        )
+        _fit(plan, model, batches, rows, replace(_settings(plan, seed), alone=name), keep)
+        assert keep.best is not None
+        model.load_state_dict(keep.best.weights)
+        found[name] = keep.best.epoch
+    _centre(model, batches, train)
+    return found
 
 
 def _try_interaction(
@@ -247,32 +301,12 @@ def _try_interaction(
     assert keep.first is not None
     gain = float((keep.first.losses - keep.best.losses).mean())
     model.load_state_dict(keep.best.weights)
-    if keep.best.epoch and _pays(keep.first.losses, keep.best.losses):
-        return _Chosen(0, keep.best.epoch, f"on: inner validation loss better by {gain:.3f}")
+    if keep.best.epoch and pays(keep.first.losses, keep.best.losses):
+        return _Chosen(
+            interaction_epochs=keep.best.epoch, interaction=f"on: inner validation loss better by {gain:.3f}"
+        )
     model.fusion.set_interaction(False)
-    return _Chosen(0, 0, f"off: inner validation loss better by only {gain:.3f}")
-
-
-def _pays(before: Tensor, after: Tensor) -> bool:
-    gain = (before - after).double()
-    error = float(gain.std()) / max(len(gain), 1) ** 0.5
-    return bool(float(gain.mean()) > STANDARD_ERRORS * error)
-
-
-@torch.no_grad()
-def validation_losses(
-    model: DiagnosisModel, batches: StudyBatches, rows: Sequence[int], task: Task
-) -> Tensor:
-    """Loss of each study: fused, plus the mean of its unimodal losses, (n,)."""
-    losses = []
-    for batch in batches.chunks(rows):
-        moved = batch.to(model.base.device)
-        encoded = model.encode(moved)
-        fused = task.losses(model.fuse(encoded).logit, moved.targets)
-        there = encoded.present.to(fused.dtype)
-        alone = task.losses(model.unimodal_logits(encoded), moved.targets[:, None].expand_as(there)) * there
-        losses.append(fused + alone.sum(1) / there.sum(1).clamp_min(1))
-    return torch.cat(losses).float().cpu()
+    return _Chosen(interaction=f"off: inner validation loss better by only {gain:.3f}")
 
 
 def predict_studies(model: DiagnosisModel, studies: Sequence[Study], task: str) -> Prediction:

@@ -23,8 +23,11 @@ class Preset:
         batch_size: Studies a step.
         learning_rate: AdamW's, before the cosine schedule.
         epochs: At most this many.
-        refit: Whether a member whose modalities all start from penalised fits is fitted again on
-            its whole fold once the inner validation has chosen the number of epochs.
+        alone: Whether a modality without a penalised fit first learns by itself, so that it starts from
+            its own best fit as the others do. Otherwise the common early stopping ends when the
+            penalised ones overfit, long before an image encoder has learned anything.
+        refit: Whether a member whose modalities all start from a fit of their own is fitted again on
+            its whole fold once the inner validation has chosen the numbers of epochs.
     """
 
     name: str
@@ -32,13 +35,14 @@ class Preset:
     batch_size: int
     learning_rate: float
     epochs: int
+    alone: bool
     refit: bool
 
 
 PRESETS = {
-    "small": Preset("small", 32, 16, 2e-3, 40, refit=True),
-    "standard": Preset("standard", 64, 32, 1e-3, 60, refit=False),
-    "large": Preset("large", 128, 64, 1e-3, 60, refit=False),
+    "small": Preset("small", 32, 16, 2e-3, 40, alone=True, refit=True),
+    "standard": Preset("standard", 64, 32, 1e-3, 60, alone=False, refit=False),
+    "large": Preset("large", 128, 64, 1e-3, 60, alone=False, refit=False),
 }
 
 

@@ -29,6 +29,7 @@ class Lineage(Record):
     """`lineage.json`."""
 
     error: ClassVar[type[MedxmodalError]] = CohortError
+    again: ClassVar[str] = "build the cohort again"
 
     spec_sha256: str
     inputs: list[InputFile]

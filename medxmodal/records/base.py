@@ -20,10 +20,12 @@ class Part(BaseModel):
 class Record(Part):
     """A document on disk. `record_version` rises when a reader would misread the old form.
 
-    `error` is what `read` raises: the error of the folder that the document belongs to.
+    `error` is what `read` raises, the error of the folder that the document belongs to; `again` says
+    how to get a sound one.
     """
 
     error: ClassVar[type[MedxmodalError]] = MedxmodalError
+    again: ClassVar[str] = "make it again"
 
     record_version: int = 1
 
@@ -48,12 +50,12 @@ class Record(Part):
         except FileNotFoundError as error:
             raise cls.error(
                 f"{path.name} is not there, in {path.parent}",
-                hint="Check the folder, or make it again.",
+                hint=f"Check the folder, or {cls.again}.",
             ) from error
         except (OSError, ValueError, RecursionError) as error:
             raise cls.error(
                 f"{path.name} is no readable JSON: {_why(error)}",
-                hint="It may be damaged or cut short; copy it again, or make it again.",
+                hint=f"It may be damaged or cut short: {cls.again}.",
             ) from error
         return cls._checked(tree, path.name)
 
@@ -64,7 +66,7 @@ class Record(Part):
         if isinstance(version, int) and version > newest:
             raise cls.error(
                 f"{name} has record_version {version}; this version reads up to {newest}",
-                hint="Update medxmodal, or make it again with this version.",
+                hint=f"Update medxmodal, or {cls.again} with this version.",
             )
         try:
             return cls.model_validate(tree)
@@ -73,7 +75,7 @@ class Record(Part):
             where = ".".join(str(part) for part in first["loc"]) or "the file"
             raise cls.error(
                 f"{name} is not a valid {cls.__name__}: {where}: {first['msg']}",
-                hint="It may be damaged or written by another version; make it again.",
+                hint=f"It may be damaged or written by another version: {cls.again}.",
             ) from error
 
 

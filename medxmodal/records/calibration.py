@@ -67,6 +67,7 @@ class CalibrationRecord(Record):
     """
 
     error: ClassVar[type[MedxmodalError]] = RunError
+    again: ClassVar[str] = "copy the run again, or train it again"
 
     task: str
     modalities: list[str]

@@ -23,6 +23,7 @@ class Flow(Record):
     """`flow.json`: found = studies + excluded + failed, always."""
 
     error: ClassVar[type[MedxmodalError]] = CohortError
+    again: ClassVar[str] = "build the cohort again"
 
     found: int
     steps: list[FlowStep]
@@ -53,6 +54,7 @@ class Quality(Record):
     """`quality.json`: problems by study, values set to missing, failed records."""
 
     error: ClassVar[type[MedxmodalError]] = CohortError
+    again: ClassVar[str] = "build the cohort again"
 
     problems: list[Problem] = []
     failed: list[FailedStudy] = []
@@ -93,6 +95,7 @@ class DescribeRecord(Record):
     """What `medxmodal describe` shows."""
 
     error: ClassVar[type[MedxmodalError]] = CohortError
+    again: ClassVar[str] = "build the cohort again"
 
     name: str
     title: str

@@ -81,6 +81,7 @@ class ExplanationRecord(Record):
     """
 
     error: ClassVar[type[MedxmodalError]] = ExplanationError
+    again: ClassVar[str] = "explain again"
 
     question: Question
     prediction: PredictionRecord
@@ -113,6 +114,7 @@ class ExplanationIndex(Record):
     """`EXPLAIN/index.json`: which studies were explained, and which failed and why."""
 
     error: ClassVar[type[MedxmodalError]] = ExplanationError
+    again: ClassVar[str] = "explain again"
 
     question: Question
     model: ModelFacts

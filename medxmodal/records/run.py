@@ -62,6 +62,7 @@ class RunRecord(Record):
     """`run.json`. `fingerprint` covers what changes results; times and hardware do not."""
 
     error: ClassVar[type[MedxmodalError]] = RunError
+    again: ClassVar[str] = "copy the run again, or train it again"
 
     format_version: int = FORMAT_VERSION
     name: str

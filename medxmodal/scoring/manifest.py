@@ -54,6 +54,7 @@ class Manifest(Record):
     """
 
     error: ClassVar[type[MedxmodalError]] = ScoringError
+    again: ClassVar[str] = "remove the folder and score again"
 
     format_version: int = FORMAT_VERSION
     job: Job

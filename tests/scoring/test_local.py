@@ -218,7 +218,7 @@ def test_folders_that_are_not_scores_are_left_alone(trained: SimpleNamespace, tm
         verify(tmp_path / "mine")
     score_local(trained.run, trained.new, tmp_path / "s")
     (tmp_path / "s" / "manifest.json").write_text("{")
-    with pytest.raises(ScoringError, match="Remove the folder"):
+    with pytest.raises(ScoringError, match="remove the folder"):
         score_local(trained.run, trained.new, tmp_path / "s")
 
 

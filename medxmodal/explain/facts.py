@@ -156,7 +156,7 @@ def input_hashes(study: Study, names: tuple[str, ...]) -> dict[str, str]:
         fields = study.inputs.get(name, {})
         files = {key: value for key, value in fields.items() if isinstance(value, FileReference)}
         found |= {f"{name}.{key}": reference.sha256 for key, reference in sorted(files.items())}
-        values = {key: value for key, value in fields.items() if key not in files}
+        values = {key: value for key, value in fields.items() if key not in files and value is not None}
         if values:
             content = json.dumps(values, sort_keys=True, ensure_ascii=False)
             found[name] = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()

@@ -23,8 +23,10 @@ Hook = Callable[["nn.Module", object, object], object]
 def map_layer(visual: nn.Module, logit: Callable[[Tensor], Tensor], image: Tensor) -> str:
     """Name of the deepest layer with at least `CELLS` x `CELLS` cells that all of the image goes through.
 
-    A layer inside a residual branch does not count, since the image also passes beside it. Where no
-    layer has so many cells, the deepest of those with the most.
+    A layer inside a residual branch does not count, since the image also passes beside it. Of layers
+    with as many cells the deepest block is taken rather than a single operation behind it, such as a
+    normalisation, whose offset would tint the whole map. Where no layer has so many cells, the same of
+    those with the most.
 
     Args:
         visual: The encoder.
@@ -37,18 +39,24 @@ def map_layer(visual: nn.Module, logit: Callable[[Tensor], Tensor], image: Tenso
     named: dict[nn.Module, str] = {module: name for name, module in visual.named_modules()}
     sides = _sides(visual, logit, image)
     least = min(CELLS, max(sides.values(), default=0))
-    for module, side in reversed(sides.items()):
-        if side >= least and _everything_goes_through(module, logit, image):
-            return named[module]
-    raise ExplanationError(
-        "the encoder has no layer with cells that the whole image goes through",
-        hint="Use another method for this modality, for example integrated_gradients.",
-    )
+    enough = (module for module in reversed(sides) if sides[module] >= least)
+    deepest = next((m for m in enough if _everything_goes_through(m, logit, image)), None)
+    if deepest is None:
+        raise ExplanationError(
+            "the encoder has no layer with cells that the whole image goes through",
+            hint="Use another method for this modality, for example integrated_gradients.",
+        )
+    alike = (module for module in reversed(sides) if sides[module] == sides[deepest])
+    blocks = (module for module in alike if any(True for _ in module.children()))
+    return named[next((m for m in blocks if _everything_goes_through(m, logit, image)), deepest)]
 
 
 @torch.no_grad()
 def _sides(visual: nn.Module, logit: Callable[[Tensor], Tensor], image: Tensor) -> dict[nn.Module, int]:
-    """Cells on the shorter side of each layer that runs once and gives a map, in order of execution."""
+    """Cells on the shorter side of each layer with weights that runs once, in order of execution.
+
+    Layers without weights do not count: a padding has more cells than the image has places.
+    """
     sides: dict[nn.Module, int] = {}
     runs: Counter[nn.Module] = Counter()
 
@@ -58,7 +66,8 @@ def _sides(visual: nn.Module, logit: Callable[[Tensor], Tensor], image: Tensor) 
         if isinstance(output, torch.Tensor) and output.ndim == 4:
             sides[module] = min(output.shape[2:])
 
-    with _hooked(list(visual.modules()), note):
+    weighted = [module for module in visual.modules() if any(True for _ in module.parameters())]
+    with _hooked(weighted, note):
         logit(image)
     return {module: side for module, side in sides.items() if runs[module] == 1}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from medxmodal.reporting.card import ModelCard, model_card
+    from medxmodal.reporting.describe_page import cohort_card, cohort_page, cohort_text
     from medxmodal.reporting.run_view import metrics_text, run_card
     from medxmodal.reporting.study_page import Identity, explanation_card, explanation_page
     from medxmodal.reporting.write import ReportSummary, write_report
@@ -15,6 +16,9 @@ __all__ = [
     "Identity",
     "ModelCard",
     "ReportSummary",
+    "cohort_card",
+    "cohort_page",
+    "cohort_text",
     "explanation_card",
     "explanation_page",
     "metrics_text",
@@ -27,6 +31,9 @@ _HOMES = {
     "Identity": "study_page",
     "ModelCard": "card",
     "ReportSummary": "write",
+    "cohort_card": "describe_page",
+    "cohort_page": "describe_page",
+    "cohort_text": "describe_page",
     "explanation_card": "study_page",
     "explanation_page": "study_page",
     "metrics_text": "run_view",

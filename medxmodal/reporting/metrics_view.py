@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from medxmodal.reporting.numbers import DASH, MINUS, figure, named
+from medxmodal.reporting.numbers import DASH, figure, named
 from medxmodal.reporting.strings import TEXT, say
 from medxmodal.statistics import Estimate
 
@@ -140,8 +140,3 @@ def gain(estimate: Figures) -> Gain:
     found = Estimate.from_dict(estimate)
     key = "run.gain.no" if found.holds_zero else "run.gain.yes" if found.value > 0 else "run.gain.worse"
     return Gain(cell(estimate, 3, sign=True), say(key), shown=not found.holds_zero and found.value > 0)
-
-
-def plain_minus(text: str) -> str:
-    """Text for a terminal: the hyphen that every encoding has."""
-    return text.replace(MINUS, "-").replace(DASH, "-")

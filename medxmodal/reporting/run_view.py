@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medxmodal.records import RunRecord
-from medxmodal.reporting.metrics_view import FIRST, Metrics, MetricsTable, metrics_tables, plain_minus
+from medxmodal.reporting.metrics_view import FIRST, Metrics, MetricsTable, metrics_tables
 from medxmodal.reporting.numbers import named, percent
 from medxmodal.reporting.page import fill
 from medxmodal.reporting.strings import say
+from medxmodal.reporting.text import aligned
 
 SHOWN = ("auroc", "auprc", "brier", "calibration_slope")
 COLUMNS = 3
@@ -69,7 +70,7 @@ def _told(table: MetricsTable) -> str:
     gains = [(row.name, row.gain) for row in table.rows if row.gain is not None]
     if gains:
         lines = [[name, found.cell.text, found.words] for name, found in gains]
-        parts.append("\n".join([say("run.gain.title"), *_aligned(lines, right=())]))
+        parts.append("\n".join([say("run.gain.title"), *aligned(lines)]))
     if rest:
         blocks = [_block(table, rest[at : at + COLUMNS]) for at in range(0, len(rest), COLUMNS)]
         parts.append("\n\n".join([f"{say('run.more')}\n{blocks[0]}", *blocks[1:]]))
@@ -80,17 +81,4 @@ def _block(table: MetricsTable, columns: Sequence[str]) -> str:
     chosen = [table.columns.index(column) for column in columns]
     head = [say("run.model"), say("run.n"), *(table.heads[at] for at in chosen)]
     lines = [[row.name, str(row.n), *(row.cells[at].text for at in chosen)] for row in table.rows]
-    return "\n".join(_aligned([head, *lines], right=(1,)))
-
-
-def _aligned(lines: Sequence[Sequence[str]], right: Sequence[int]) -> list[str]:
-    """Columns of equal width, two blanks between."""
-    plain = [[plain_minus(text) for text in line] for line in lines]
-    widths = [max(len(text) for text in column) for column in zip(*plain, strict=True)]
-    return [
-        "  ".join(
-            text.rjust(width) if at in right else text.ljust(width)
-            for at, (text, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in plain
-    ]
+    return "\n".join(aligned([head, *lines], right=(1,)))

@@ -272,7 +272,7 @@ def make_cohort(**changes: Any) -> DescribeRecord:
             ),
             Missingness(field="tabular.CRP", overall=0.05, by_label={"healthy": 0.06, "disease": 0.027}),
         ],
-        "mask_only_auroc": {"modalities": 0.57, "fields": 0.66},
+        "mask_only_auroc": {"modalities": 0.57, "columns": 0.66, "all": 0.67},
         "quality": Quality(
             problems=[Problem(study_id="S-3", modality="image", reason="the image is cut off")],
             failed=[FailedStudy(study_id="S-9", patient_id="P-9", site="north", reason="no label")],

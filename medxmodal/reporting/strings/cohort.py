@@ -25,7 +25,6 @@ COHORT: Mapping[str, str] = MappingProxyType(
         "index.either.one": "could fall either way",
         "index.inputs": "Inputs",
         "index.without": "without {names}",
-        "index.all": "all",
         "index.none": "none",
         "index.status.abstained": "abstained",
         "index.status.failed": "failed",
@@ -49,9 +48,7 @@ COHORT: Mapping[str, str] = MappingProxyType(
         "cohort.cite": "Source",
         "cohort.strip": "A description of data, not of any one patient.",
         "flow.title": "From records found to studies kept",
-        "flow.found": "found",
         "flow.step": "Step",
-        "flow.reason": "Reason",
         "flow.removed": "Removed",
         "flow.remaining": "Remaining",
         "flow.sum": "{found} found, {excluded} excluded, {failed} failed: {studies} studies.",
@@ -76,7 +73,9 @@ COHORT: Mapping[str, str] = MappingProxyType(
         "mask.text": "AUROC of a model that sees only what is there and what is missing, never a value "
         "(cross-validated by patient). 0.5 tells nothing.",
         "mask.modalities": "Which inputs are there",
-        "mask.fields": "Which values are there",
+        "mask.columns": "Which values are there",
+        "mask.all": "Both",
+        "mask.seen": "Seen by the model",
         "mask.none": "It could not be computed: too few labelled studies, or nothing is missing.",
         "mask.warn": "Above {limit}: what was ordered tells of the label. A model can learn the ordering "
         "instead of the disease. Ask whether that holds elsewhere, or hide presence in the recipe "

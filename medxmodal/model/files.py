@@ -14,8 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from medxmodal import registry
-from medxmodal.errors import RunError
-from medxmodal.modalities.weights import file_sha256
+from medxmodal.cohort.root import file_sha256
+from medxmodal.errors import RegistryError, RunError
 from medxmodal.model.diagnosis import DiagnosisModel
 
 if TYPE_CHECKING:
@@ -84,6 +84,26 @@ def load_member(
             f"member {index} of the run cannot be read: {type(error).__name__}",
             hint="Copy the run again, whole.",
         ) from error
+    try:
+        model = _untrained(settings, specs, sharing)
+    except (LookupError, TypeError, ValueError, AttributeError, RegistryError) as error:
+        raise RunError(
+            f"{path.name} does not describe a member that this version can make: {type(error).__name__}",
+            hint="Copy the run again, whole, or use the medxmodal that made it.",
+        ) from error
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunError(
+            f"the weights of member {index} do not fit its preprocessing", hint="Copy the run again."
+        ) from error
+    return model.eval()
+
+
+def _untrained(
+    settings: Mapping[str, Any], specs: Mapping[str, Any], sharing: DiagnosisModel | None
+) -> DiagnosisModel:
+    """A member as its preprocessing says, before its weights."""
     modalities = {}
     for name, entry in settings["modalities"].items():
         modality: Modality = registry.create("modality", entry["settings"])
@@ -94,10 +114,4 @@ def load_member(
         modalities[name] = modality
     model = DiagnosisModel(modalities, registry.create("fusion", settings["fusion"]), settings["dim"])
     model.fusion.set_interaction(settings["interaction_active"])
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise RunError(
-            f"the weights of member {index} do not fit its preprocessing", hint="Copy the run again."
-        ) from error
-    return model.eval()
+    return model

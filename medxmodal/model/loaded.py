@@ -230,9 +230,14 @@ def _unseen_by(folder: Path) -> dict[str, tuple[int, ...]]:
     path = folder / "oof.parquet"
     if not path.is_file():
         raise RunError(f"{folder} has no oof.parquet", hint="Copy the run again, whole.")
-    table = pd.read_parquet(path, columns=["study_id", "members"])
-    pairs = zip(table["study_id"], table["members"], strict=True)
-    return {str(study): tuple(int(k) for k in members) for study, members in pairs}
+    try:
+        table = pd.read_parquet(path, columns=["study_id", "members"])
+        pairs = zip(table["study_id"], table["members"], strict=True)
+        return {str(study): tuple(int(k) for k in members) for study, members in pairs}
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:  # pyarrow's are among these
+        raise RunError(
+            f"oof.parquet of the run is damaged: {type(error).__name__}", hint="Copy the run again, whole."
+        ) from error
 
 
 def as_spec(entry: Mapping[str, Any]) -> SimpleNamespace:

@@ -82,12 +82,11 @@ def weights_hash(run: LoadedRun) -> str:
 
 
 def threshold_rule(calibration: CalibrationRecord) -> str:
-    """How the threshold was chosen, in words.
-
-    An unknown rule is given as it is called.
-    """
+    """How the threshold was chosen, in words; a rule of another version by its name."""
     rule, at = calibration.threshold.rule, calibration.threshold.at
-    return RULES.get(rule, rule).format(at="" if at is None else f"{100 * at:.4g} %")
+    if rule not in RULES:
+        return rule
+    return RULES[rule].format(at="" if at is None else f"{100 * at:.4g} %")
 
 
 def _performance(run: LoadedRun) -> dict[str, dict[str, float | None]]:

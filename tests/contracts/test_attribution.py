@@ -1,4 +1,4 @@
-"""Every registered attribution: absent is exactly nothing, alone equals in a batch, a zero model gives zero."""
+"""Every registered attribution: absent is exactly nothing, alone equals in a batch, zeros give zero."""
 
 from __future__ import annotations
 

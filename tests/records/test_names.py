@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from medxmodal.records.names import RESERVED, file_names
 
-HOSTILE = ["../../etc/passwd", "a/b", "a\\b", ".", "..", "", "index", "INDEX", "con", "a b", "\x00", "é" * 300,
-           "case-1", "Case-1", "\ud800", "-rf", ".hidden", "a" * 300]  # fmt: skip
+HOSTILE = [
+    "../../etc/passwd", "a/b", "a\\b", ".", "..", "", "index", "INDEX", "con", "a b", "\x00", "é" * 300,
+    "case-1", "Case-1", "\ud800", "-rf", ".hidden", "a" * 300,
+]  # fmt: skip
 
 
 @given(st.lists(st.one_of(st.text(), st.sampled_from(HOSTILE)), unique=True, max_size=30))

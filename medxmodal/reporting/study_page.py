@@ -94,6 +94,6 @@ def explanation_card(record: ExplanationRecord, arrays: Mapping[str, np.ndarray]
         title=say("asked.question", positive=named(question.positive), negative=question.negative),
         study=record.prediction.study_id,
         simulated=question.simulated,
-        told=[text for text in (answer.value, answer.label, answer.interval, answer.called) if text],
+        told=[text for text in (f"{answer.value} {answer.label}", answer.interval, answer.called) if text],
         page=explanation_page(record, arrays),
     )

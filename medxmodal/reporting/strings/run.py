@@ -20,6 +20,7 @@ RUN: Mapping[str, str] = MappingProxyType(
         "run.gain.worse": "worse",
         "run.more": "More measures",
         "run.intervals": "In brackets: 95 % interval, patients resampled.",
+        "run.intervals.below": "Below each figure: its 95 % interval, patients resampled.",
         "run.none": "There are no figures.",
         "run.facts": "{members} members on {studies} studies of {patients} patients ({cohort}); {positive} "
         "in {prevalence}. Figures are out-of-fold: no study was answered by a member that had seen it.",

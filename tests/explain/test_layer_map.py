@@ -1,7 +1,8 @@
-"""Grad-CAM: a known answer, sign kept, frozen encoders too, and its mass where the lesion is."""
+"""Maps: known answers, sign kept, frozen encoders too, and their mass where the lesion is."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import nn
 from medxmodal import registry
 from medxmodal.explain import FusedLogit
 from medxmodal.explain.grad_cam import GradCam
+from medxmodal.explain.hires_cam import HiResCam
+from medxmodal.explain.layer_map import LayerMap
 from medxmodal.modalities import Batch
 from medxmodal.model import DiagnosisModel
 
@@ -24,6 +27,7 @@ class Simple:
 
     def __init__(self, visual: nn.Module, images: torch.Tensor, sign: float = 1.0) -> None:
         self.visual, self.embedded, self.sign = visual, images, sign
+        self.read: Callable[[torch.Tensor], torch.Tensor] = lambda found: found.mean((1, 2, 3))
         self.modality = SimpleNamespace(visual=visual)
         self.rows = torch.arange(len(images))
 
@@ -31,30 +35,48 @@ class Simple:
         return torch.split(self.rows, 2)
 
     def __call__(self, embedded: torch.Tensor, rows: torch.Tensor | None = None) -> torch.Tensor:
-        return self.sign * self.visual(embedded).mean((1, 2, 3))
+        return self.sign * self.read(self.visual(embedded))
 
 
-def _take(logit: Any) -> np.ndarray:
-    return GradCam().take(logit).values.numpy()
+def _take(logit: Any, method: type[LayerMap]) -> np.ndarray:
+    return method().take(logit).values.numpy()
 
 
+@pytest.mark.parametrize("method", [GradCam, HiResCam])
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_on_a_linear_encoder_it_is_the_map_itself_with_its_sign(frozen: bool, sign: float) -> None:
+def test_on_a_linear_encoder_it_is_the_map_itself_with_its_sign(
+    frozen: bool, sign: float, method: type[LayerMap]
+) -> None:
     visual = nn.Sequential(nn.Conv2d(1, 3, 1), nn.AvgPool2d(2))
     visual.requires_grad_(not frozen)
     images = torch.rand(5, 1, SIDE, SIDE)
     logit = Simple(visual, images, sign)
-    found = _take(logit)
+    found = _take(logit, method)
     side = SIDE // 2
     expected = sign * visual(images).sum(1) / (3 * side * side)
     assert found.shape == (5, side, side)
     np.testing.assert_allclose(found, expected.detach().numpy(), atol=1e-6)
 
 
+def test_where_the_largest_value_is_read_only_its_cell_is_marked() -> None:
+    """And Grad-CAM, one weight for a whole channel, marks others too."""
+    visual = nn.Conv2d(1, 1, 1)
+    images = torch.rand(3, 1, SIDE, SIDE)
+    logit = Simple(nn.Sequential(visual), images)
+    logit.read = lambda found: found.amax((1, 2, 3))
+    found = _take(logit, HiResCam)
+    values = visual(images).detach()[:, 0].numpy()
+    for heat, value in zip(found, values, strict=True):
+        expected = np.where(value == value.max(), value, 0.0)
+        np.testing.assert_allclose(heat, expected, atol=1e-6)
+    assert (_take(logit, GradCam) != 0).mean() > 0.9
+
+
 def test_asking_leaves_no_hooks_and_no_gradients() -> None:
     visual = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2))
-    _take(Simple(visual, torch.rand(2, 1, SIDE, SIDE)))
+    _take(Simple(visual, torch.rand(2, 1, SIDE, SIDE)), GradCam)
+    _take(Simple(visual, torch.rand(2, 1, SIDE, SIDE)), HiResCam)
     for module in visual.modules():
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
@@ -97,7 +119,7 @@ def test_after_training_its_mass_lies_on_the_planted_lesion() -> None:
     model.eval()
     batch = _batch(images, labels)
     assert ((model(batch) > 0) == labels.bool()).float().mean() > 0.9
-    heat = torch.from_numpy(_take(FusedLogit(model, batch, "image"))).clamp_min(0)
+    heat = torch.from_numpy(_take(FusedLogit(model, batch, "image"), HiResCam)).clamp_min(0)
     assert min(heat.shape[1:]) >= 14
     cells = nn.functional.adaptive_avg_pool2d(masks[:, None], heat.shape[1:])[:, 0]
     ill = labels.bool()
@@ -115,7 +137,7 @@ def test_a_frozen_pretrained_encoder_has_a_map_of_at_least_14_cells() -> None:
     with torch.no_grad():
         modality.skip.weight.normal_()
     images = torch.rand(1, 3, 240, 240)
-    found = GradCam().take(FusedLogit(model, _batch(images, torch.zeros(1)), "image"))
+    found = HiResCam().take(FusedLogit(model, _batch(images, torch.zeros(1)), "image"))
     assert found.values.shape == (1, 15, 15)
     assert float(found.values.abs().sum()) > 0
     assert found.settings["layer"]

@@ -162,7 +162,7 @@ def _peak(heat: Heat) -> tuple[int, float, float]:
 
 def _png(pixels: Pixels) -> bytes:
     held = io.BytesIO()
-    Image.fromarray(pixels).save(held, format="PNG", optimize=True)
+    Image.fromarray(pixels).save(held, format="PNG", compress_level=6)
     return held.getvalue()
 
 

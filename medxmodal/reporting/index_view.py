@@ -52,6 +52,9 @@ def index_row(record: ExplanationRecord, href: str, identity: Identity | None = 
     there = [named(fact.name) for fact in record.modalities if fact.present]
     gone = [named(fact.name) for fact in record.modalities if not fact.present]
     status = prediction.status
+    inputs = ", ".join(there) or say("index.none")
+    if there and not gone:
+        inputs = say("index.all", count=len(there))
     called = study_view.class_name(record, prediction.decision) or DASH
     return IndexRow(
         study_id=identity.study_id if identity else prediction.study_id,
@@ -64,7 +67,7 @@ def index_row(record: ExplanationRecord, href: str, identity: Identity | None = 
         called=called if status == "scored" else say(f"index.status.{status}"),
         positive=answer.positive,
         either=answer.either,
-        inputs=", ".join(there) if there else say("index.none"),
+        inputs=inputs,
         without=say("index.without", names=", ".join(gone)) if gone and there else "",
     )
 

@@ -95,11 +95,18 @@ def moment(text: str) -> str:
     """A time of a record as readers write it; what is no ISO time stays as it is.
 
     Example:
-        >>> moment("2026-11-24T10:00:00+00:00"), moment("2021-03-04")
+        >>> moment("2026-11-24T10:00:00+00:00"), moment("2021-03-04T00:00:00")
         ('2026-11-24 10:00 UTC', '2021-03-04')
     """
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d(\.\d+)?)?(Z|\+00:00)", text)
-    return f"{found[1]} {found[2]} UTC" if found else text
+    found = re.fullmatch(
+        r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|\+00:00)?", text, flags=re.ASCII
+    )
+    if not found:
+        return text
+    day, time, zone = found.groups()
+    if not zone:
+        return str(day) if time == "00:00" else f"{day} {time}"
+    return f"{day} {time} UTC"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -25,7 +25,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.globals["say"] = say
-    for name in ("percent", "signed", "figure", "unit", "named", "listed"):
+    for name in ("percent", "signed", "figure", "unit", "named", "listed", "moment"):
         made.filters[name] = getattr(numbers, name)
     return made
 

@@ -122,7 +122,7 @@ def panel_view(record: ExplanationRecord, panel: Panel, arrays: Arrays, budget: 
     content: HeatView | BarsView | TokensView | None = None
     if present:
         if isinstance(panel, HeatmapPanel):
-            content = _heat(record, panel, arrays, budget)
+            content = _heat(record, panel, arrays, budget, share)
         elif isinstance(panel, BarsPanel):
             content = _bars(panel)
         else:
@@ -159,7 +159,9 @@ def _method(fact: AttributionFacts) -> str:
     return " ".join(told)
 
 
-def _heat(record: ExplanationRecord, panel: HeatmapPanel, arrays: Arrays, budget: int) -> HeatView:
+def _heat(
+    record: ExplanationRecord, panel: HeatmapPanel, arrays: Arrays, budget: int, share: float
+) -> HeatView:
     image = _array(panel, panel.image, arrays)
     heat = None if panel.heat is None else _array(panel, panel.heat, arrays)
     drawn = pictures(image, heat, budget)
@@ -177,6 +179,9 @@ def _heat(record: ExplanationRecord, panel: HeatmapPanel, arrays: Arrays, budget
     explained = [say("image.caption", positive=positive)]
     if panel.rows and panel.columns and (panel.rows, panel.columns) != image.shape[:2]:
         explained.append(say("image.resolution", rows=panel.rows, columns=panel.columns))
+    if abs(share) >= SMALL and sign * share < 0:
+        sides = [say("shares.for" if x > 0 else "shares.against", positive=positive) for x in (sign, share)]
+        explained.append(say("image.contrary", place=sides[0], whole=sides[1]))
     return HeatView(drawn, alt, [*explained, say("image.alone")])
 
 

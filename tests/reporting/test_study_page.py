@@ -156,6 +156,12 @@ def test_a_map_that_is_zero_or_missing_is_said_to_be(study, arrays) -> None:
     assert "There is no map for this image." in explanation_page(study(panels=none), arrays)
 
 
+def test_a_map_against_its_own_image_is_not_left_unexplained(study, arrays) -> None:
+    words = "The strongest place speaks against disease, while the image as a whole speaks for disease"
+    assert words in explanation_page(study(), arrays | {"image.heat": -arrays["image.heat"]})
+    assert "as a whole speaks" not in explanation_page(study(), arrays)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -25,6 +25,7 @@ COHORT: Mapping[str, str] = MappingProxyType(
         "index.either.one": "could fall either way",
         "index.inputs": "Inputs",
         "index.without": "without {names}",
+        "index.all": "all {count}",
         "index.none": "none",
         "index.status.abstained": "abstained",
         "index.status.failed": "failed",

@@ -117,6 +117,8 @@ STUDY: Mapping[str, str] = MappingProxyType(
         "against) enclose what reaches half of the strongest value.",
         "image.resolution": "The map has {rows} by {columns} fields and is drawn larger, so its edges are "
         "not the edges of anything.",
+        "image.contrary": "The strongest place speaks {place}, while the image as a whole speaks {whole}: "
+        "what is marked was outweighed.",
         "image.alone": "A map never stands alone: it shows where the model looked, not what it found there, "
         "and not whether it was right.",
         "place.top": "at the top",

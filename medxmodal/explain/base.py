@@ -142,8 +142,9 @@ class AttributionMethod(ABC):
             found = self.take(logit) if len(logit.rows) else Taken(logit.embedded)
             settings |= found.settings
             values[k] = _full(found.values, logit)
-            changes.append(_full(_change(logit), logit))
-            deltas.append(values[k].reshape(logit.studies, -1).sum(1, dtype=np.float64) - changes[-1])
+            if self.complete:
+                changes.append(_full(_change(logit), logit))
+                deltas.append(values[k].reshape(logit.studies, -1).sum(1, dtype=np.float64) - changes[-1])
         return Attribution(
             modality=name,
             method=self.words,

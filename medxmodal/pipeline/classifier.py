@@ -86,7 +86,8 @@ class DiagnosisClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "run_")
         run = self.run_.loaded
         run.check_cohort(cohort.spec.modalities)
-        reader, records = run.reader(), []
+        reader = run.reader()
+        records: list[Any] = []
         for start in range(0, len(cohort), 64):
             records += run.answer(cohort.studies[start : start + 64], reader).records
         self.failed_ = {record.study_id: record.error for record in records if record.status == "failed"}

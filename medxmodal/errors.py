@@ -7,6 +7,16 @@ The CLI turns any `MedxmodalError` into one readable line and exit code 2.
 from __future__ import annotations
 
 
+def one_line(text: str) -> str:
+    """A text without line breaks and control characters, whatever a table's cell may hold.
+
+    Example:
+        >>> one_line(f"first{chr(10)}second{chr(27)}[2J")
+        'first second [2J'
+    """
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 class MedxmodalError(Exception):
     """The request, or what it points at, is wrong.
 
@@ -20,9 +30,9 @@ class MedxmodalError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(f"{message.rstrip('.')}. {hint}" if hint else message)
+        self.message = one_line(message)
+        self.hint = one_line(hint)
+        super().__init__(f"{self.message.rstrip('.')}. {self.hint}" if hint else self.message)
 
 
 class SpecError(MedxmodalError):

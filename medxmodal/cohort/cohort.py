@@ -259,7 +259,7 @@ class Cohort(Sequence[Study]):
         quality = self.quality.model_copy(
             update={"problems": [p for p in self.quality.problems if p.study_id in names], "failed": []}
         )
-        return type(self)(
+        part = type(self)(
             self.spec,
             studies,
             flow=FlowLog(len(studies), f"studies chosen from a cohort of {len(self)}").finish(),
@@ -268,6 +268,8 @@ class Cohort(Sequence[Study]):
             periods=[self.period[i] for i in chosen],
             root=self.root,
         )
+        part._keys = self._keys
+        return part
 
     def describe(self) -> DescribeRecord:
         """Co-occurrence, flow, Table 1, missingness and quality."""

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from medxmodal.cohort.root import HASHED
+from medxmodal.errors import one_line
 
 SHIFT_DAYS = 365
 """Index times of a keyed cohort move by up to this many days, the same for all of a patient's."""
@@ -57,9 +58,9 @@ class Kept:
         return real
 
     def quote(self, text: str, instead: str = "its text") -> str:
-        """The text, cut where it is long."""
+        """The text on one line, cut where it is long."""
         del instead
-        return f"'{text[:60]}'" + ("..." if len(text) > 60 else "")
+        return f"'{one_line(text[:60])}'" + ("..." if len(text) > 60 else "")
 
     def locator(self, path: str, sha256: str) -> str:
         """The path relative to the data root."""

@@ -101,7 +101,7 @@ class Fitting(L.LightningModule):
             loss = loss + term(self.model, encoded, batch)
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"the loss became {float(loss)} in epoch {self.current_epoch + 1}",
+                f"the loss became {float(loss.detach())} in epoch {self.current_epoch + 1}",
                 hint="Lower training.learning_rate, or look for extreme values with `medxmodal describe`.",
             )
         return loss

@@ -317,3 +317,17 @@ def test_a_constant_column_is_named(clinic: Any) -> None:
     for row in clinic.rows:
         row["Age"] = "50"
     assert clinic.build().quality.constant_columns == ["tabular.Age"]
+
+
+def test_line_breaks_and_control_signs_of_cells_never_reach_a_message(clinic: Any) -> None:
+    clinic.rows[1] |= {"Age": "forty\nyears \x1b[2J", "dx": "may\r\nbe", "image": "a\nb.png"}
+    clinic.rows[2] |= {"Age": "old\nman"}
+    cohort = clinic.build()
+    said = [p.reason for p in cohort.quality.problems] + [f.reason for f in cohort.failed]
+    assert len(said) >= 2
+    assert all(text.isprintable() for text in said)
+    for row in clinic.rows:
+        row["Age"] = "old\nman"
+    with pytest.raises(SpecError, match="most often 'old man'") as error:
+        clinic.build()
+    assert str(error.value).isprintable()

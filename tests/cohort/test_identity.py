@@ -199,6 +199,8 @@ def test_keys_are_needed_and_stay_apart(keyed: Any, tmp_path: Path) -> None:
         cohort.save(out)
     with pytest.raises(PrivacyError, match="inside each other"):
         cohort.save(out / "keys" / "cohort")
+    with pytest.raises(PrivacyError, match="inside each other"):
+        cohort.subset([0, 1]).save(out)
     good = keyed.build(keys=tmp_path / "keys").save(tmp_path / "good")
     with pytest.raises(PrivacyError, match="lies in a cohort"):
         keyed.build(keys=good / "keys")

@@ -79,7 +79,7 @@ def test_the_page_says_what_the_record_says(study, arrays) -> None:
         "Strongest for: “fever” (+0.31)",
         "Strongest against: “no” (\N{MINUS SIGN}0.12).",
         "15 by 15 fields",
-        "within 0.0004",
+        "what is left over is 0.0004",
         "AUROC",
         "0.80 to 0.90",
         "medxmodal explain RUN",

@@ -102,7 +102,8 @@ STUDY: Mapping[str, str] = MappingProxyType(
         "panel.baseline": "Compared with: {baseline}.",
         "panel.setting": "{name} {value}",
         "panel.settings": "Settings: {settings}.",
-        "panel.complete": "The attributions add up to the change of the logit ({change}) within {delta}.",
+        "panel.complete": "The attributions add up to the change of the logit ({change}); "
+        "what is left over is {delta}.",
         "panel.incomplete": "This method does not promise that its values add up to the logit.",
         "image.alt": "The image as the model saw it, {width} by {height} pixels.",
         "image.plain": "As the model saw it",

@@ -124,6 +124,7 @@ class _Builder:
                     self.quality.set_to_missing[f"{name}.{column}"] = counts
         self.values = {1: Words([self.spec.label.positive]), 0: Words([self.spec.label.negative])}
         self.index = -1
+        self.taken = {*self.real_ids.values(), *(row.cells[self.spec.table.patient] for row in self.rows)}
         self._check_ids()
         self._check_labels()
 
@@ -165,8 +166,8 @@ class _Builder:
         self.index += 1
         real_patient, real_study = row.cells[self.spec.table.patient], self.real_ids[row.number]
         known = real_patient is not None and real_study is not None
-        patient = self.identity.patient(real_patient) if real_patient else f"row-{row.number}"
-        study = self.identity.study(real_study) if real_study else f"row-{row.number}"
+        patient = self.identity.patient(real_patient) if real_patient else self._nameless(row)
+        study = self.identity.study(real_study) if real_study else self._nameless(row)
         site = self._site(row)
         if not known:
             what = "patient" if real_patient is None else "study"
@@ -193,6 +194,13 @@ class _Builder:
         self.studies.append(Study(study, patient, site, inputs, {self.spec.task: label}, time, problems))
         self.periods.append(moment.year if moment else None)
         self.quality.record(study, patient, found)
+
+    def _nameless(self, row: Row) -> str:
+        """What a record without id is called: nobody else's id."""
+        name = f"row-{row.number}"
+        while name in self.taken:
+            name += "-"
+        return name
 
     def _fail(self, study: str, patient: str, site: str, reason: str) -> None:
         self.quality.failed.append(FailedStudy(study_id=study, patient_id=patient, site=site, reason=reason))

@@ -83,6 +83,8 @@ def test_any_table_builds_whole_or_is_one_readable_error(ids: str, table: list[t
         again = Cohort.load(cohort.save(folder / "c"))
         assert again.studies == cohort.studies
         assert again.failed == cohort.failed
+        ids = [entry.study_id for entry in (*cohort, *cohort.failed)]
+        assert len(set(ids)) == len(ids)
         assert again.describe() == cohort.describe()
         assert all(failed.reason and failed.reason.isprintable() for failed in cohort.failed)
         assert all(problem.reason.isprintable() for problem in cohort.quality.problems)

@@ -61,3 +61,12 @@ def test_a_patient_of_two_sites_is_left_out_where_one_of_them_is_tested(clinic: 
     for fold in folds.values():
         assert "id0" in {cohort.patients[i] for i in fold.test}
         assert "id0" not in {cohort.patients[i] for i in fold.train}
+
+
+def test_a_record_without_id_takes_nobody_else_s(clinic: Any) -> None:
+    clinic.rows[0]["pid"] = ""
+    clinic.rows[5]["pid"] = "row-2"
+    cohort = clinic.build()
+    ids = [study.study_id for study in cohort] + [failed.study_id for failed in cohort.failed]
+    assert "row-2" in ids
+    assert len(set(ids)) == 12

@@ -46,8 +46,9 @@ def oof_table(out: OutOfFold, calibrated: CalibratedRun) -> pd.DataFrame:
 def metrics_of(out: OutOfFold, calibrated: CalibratedRun, recipe: Recipe) -> Table:
     """Fused, late and every modality alone, with paired differences and patient intervals.
 
-    Ranking metrics use the logits; calibration metrics use probabilities whose calibrator saw
-    neither the study nor its fold. Late fusion is the base plus the sum of unimodal evidence.
+    Ranking metrics use the logits of each repeat; the fused model of a single repeat is ranked by its
+    calibrated probability, as scoring ranks it. Calibration metrics use probabilities whose calibrator
+    saw neither the study nor its fold. Late fusion is the base plus the sum of unimodal evidence.
     """
     logits = out.subset_logits
     late = late_logits(logits, len(out.names))

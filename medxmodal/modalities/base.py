@@ -168,9 +168,18 @@ class Modality(nn.Module, ABC):
         del x
         return features.new_zeros(len(features))
 
-    def warm_start(self, features: Tensor, x: Tensor | None, y: np.ndarray) -> None:
-        """Fit the penalised linear part on training rows; does nothing where there is none."""
-        del features, x, y
+    def warm_start(
+        self, features: Tensor, x: Tensor | None, y: np.ndarray, groups: np.ndarray | None = None
+    ) -> None:
+        """Fit the penalised linear part on training rows; does nothing where there is none.
+
+        Args:
+            features: From `features`, (n, ...).
+            x: From `collate`, (n, ...), where features do not stand in for it.
+            y: Labels, (n,).
+            groups: Patient of each row as a number, (n,), for choices made by cross-validation.
+        """
+        del features, x, y, groups
 
     @property
     def has_linear(self) -> bool:

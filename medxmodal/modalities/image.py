@@ -1,8 +1,9 @@
 """`image`: one 2D image a study, through an encoder trained here or frozen and pretrained.
 
 A frozen encoder's pooled features are standardised and read by a penalised logistic regression, the
-form that holds on small cohorts; a trained encoder gives a map whose mean and maximum are read by
-the evidence head. Either way the tokens are the whole image and a grid of its regions.
+form that holds on small cohorts; a trained encoder gives a map whose means and maxima are read by the
+evidence head: by its mean alone a small lesion is lost in the rest of the image. Either way the tokens
+are the whole image and a grid of its regions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import nn
 from medxmodal.cohort.decode import decode
 from medxmodal.errors import InputError, RecipeError
 from medxmodal.modalities.base import Made, Modality, Shown, State
-from medxmodal.modalities.encoders import Encoder, choose, pooled_tokens
+from medxmodal.modalities.encoders import Encoder, choose, peak_tokens, pooled_tokens
 from medxmodal.modalities.linear import PenalisedLinear
 from medxmodal.modalities.pixels import crop_to_mask, jitter, to_square, unit_range
 from medxmodal.records import HeatmapPanel
@@ -50,7 +51,8 @@ class Image(Modality):
         train: `full` or `frozen`; frozen needs pretrained weights.
         roi: `none` for the whole image, `given` to crop to the study's mask with a margin.
         size: Side of the square the image is resized to, in pixels; the encoder's own by default.
-        penalty_c: Inverse penalty of the logistic regression on frozen features.
+        penalty_c: Inverse penalty of the logistic regression on frozen features; chosen by
+            cross-validation inside the training studies by default.
         shrink: Strength of L2-SP towards that regression while training.
         augment: Whether training images are flipped, shifted and changed in gain.
 
@@ -59,7 +61,7 @@ class Image(Modality):
     """
 
     kind: ClassVar[str] = "image"
-    default_method: ClassVar[str] = "grad_cam"
+    default_method: ClassVar[str] = "hires_cam"
     baseline_words: ClassVar[str] = "a black image"
 
     def __init__(
@@ -69,7 +71,7 @@ class Image(Modality):
         train: str = "full",
         roi: str = "none",
         size: int | None = None,
-        penalty_c: float = 1e-3,
+        penalty_c: float | None = None,
         shrink: float = 1.0,
         augment: bool = True,
     ) -> None:
@@ -127,8 +129,7 @@ class Image(Modality):
             self.project = nn.Linear(encoder.features, self.dim)
         else:
             self.network = encoder
-            self.project = nn.Linear(encoder.features, self.dim)
-            self.whole = nn.Linear(2 * encoder.features, self.dim)
+            self.project = nn.Linear(2 * encoder.features, self.dim)
 
     def share(self, other: Modality) -> None:
         """Use another member's frozen encoder instead of loading it again."""
@@ -137,7 +138,7 @@ class Image(Modality):
 
     @property
     def visual(self) -> nn.Module:
-        """The encoder, for Grad-CAM."""
+        """The encoder, for maps."""
         return self.frozen.module if self.frozen else self.network
 
     def _apply(self, fn, recurse: bool = True):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - torch's own signature
@@ -208,19 +209,20 @@ class Image(Modality):
             projected: Tensor = self.project(self.skip.scaled(features))
             return projected
         found = self.visual(features)
-        pooled = pooled_tokens(found, GRID)
-        whole = self.whole(torch.cat([pooled[:, 0], found.amax((2, 3))], dim=1))
-        return torch.cat([whole[:, None], self.project(pooled[:, 1:])], dim=1)
+        both: Tensor = self.project(torch.cat([pooled_tokens(found, GRID), peak_tokens(found, GRID)], dim=2))
+        return both
 
     def linear(self, features: Tensor, x: Tensor | None) -> Logit:
         """Penalised regression on the whole image's frozen features; zero when trained."""
         return self.skip(features[:, 0]) if self.is_frozen else super().linear(features, x)
 
-    def warm_start(self, features: Tensor, x: Tensor | None, y: np.ndarray) -> None:
+    def warm_start(
+        self, features: Tensor, x: Tensor | None, y: np.ndarray, groups: np.ndarray | None = None
+    ) -> None:
         """Fit that regression on training rows."""
         del x
         if self.is_frozen:
-            self.skip.warm_start(features[:, 0].detach().cpu().numpy(), y)
+            self.skip.warm_start(features[:, 0].detach().cpu().numpy(), y, groups)
 
     @property
     def has_linear(self) -> bool:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from medxmodal.modalities.penalty import choose_penalty
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -26,7 +28,8 @@ class PenalisedLinear(nn.Module):
 
     Args:
         width: Number of features.
-        c: Inverse penalty of the regression, on features as given (or standardised).
+        c: Inverse penalty of the regression, on features as given (or standardised); None to choose it
+            by cross-validation inside the training rows.
         shrink: Strength of the pull back to the fitted weights.
         standardise: Whether to standardise features by the training rows first; the statistics
             are stored in buffers.
@@ -36,7 +39,7 @@ class PenalisedLinear(nn.Module):
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, width: int, c: float, shrink: float, *, standardise: bool) -> None:
+    def __init__(self, width: int, c: float | None, shrink: float, *, standardise: bool) -> None:
         super().__init__()
         self.c, self.shrink, self.standardise = c, shrink, standardise
         self.weight = nn.Parameter(torch.zeros(width))
@@ -54,8 +57,8 @@ class PenalisedLinear(nn.Module):
         """Features as the regression reads them, the same shape."""
         return ((x - self.mean) / self.spread).clamp(-CLIP, CLIP) if self.standardise else x
 
-    def warm_start(self, x: np.ndarray, y: np.ndarray) -> None:
-        """Fit on training rows, (n, width) and labels (n,); one class only leaves zeros."""
+    def warm_start(self, x: np.ndarray, y: np.ndarray, groups: np.ndarray | None = None) -> None:
+        """Fit on training rows, (n, width), labels and patients (n,); one class only leaves zeros."""
         from sklearn.linear_model import LogisticRegression
 
         if self.standardise:
@@ -65,7 +68,8 @@ class PenalisedLinear(nn.Module):
             x = ((x - self.mean.cpu().numpy()) / self.spread.cpu().numpy()).clip(-CLIP, CLIP)
         if len(np.unique(y)) < 2:
             return
-        fitted = LogisticRegression(C=self.c, max_iter=2000).fit(x.astype(np.float64), y)
+        c = choose_penalty(x, y, groups) if self.c is None else self.c
+        fitted = LogisticRegression(C=c, max_iter=2000).fit(x.astype(np.float64), y)
         with torch.no_grad():
             self.weight.copy_(torch.from_numpy(fitted.coef_[0]))
             self.bias.fill_(float(fitted.intercept_[0]))

@@ -35,7 +35,8 @@ class Tabular(Modality):
     Args:
         encoder: `linear_tokens`: each column's features times a learned matrix.
         columns: Columns to use; all of the cohort's spec by default.
-        penalty_c: Inverse strength of the logistic regression's L2 penalty (scikit-learn's C).
+        penalty_c: Inverse strength of the logistic regression's L2 penalty (scikit-learn's C); chosen by
+            cross-validation inside the training studies by default.
         shrink: Strength of L2-SP towards that regression while training.
         unknown_category: `fail` refuses a study with a category never seen in training;
             `missing` treats it as missing.
@@ -55,7 +56,7 @@ class Tabular(Modality):
         self,
         encoder: str = "linear_tokens",
         columns: list[str] | None = None,
-        penalty_c: float = 0.1,
+        penalty_c: float | None = None,
         shrink: float = 1.0,
         unknown_category: str = "fail",
     ) -> None:
@@ -157,10 +158,12 @@ class Tabular(Modality):
         logit: Logit = self.skip(features)
         return logit
 
-    def warm_start(self, features: Tensor, x: Tensor | None, y: np.ndarray) -> None:
+    def warm_start(
+        self, features: Tensor, x: Tensor | None, y: np.ndarray, groups: np.ndarray | None = None
+    ) -> None:
         """Fit the regression on training rows."""
         del x
-        self.skip.warm_start(features.detach().cpu().numpy(), y)
+        self.skip.warm_start(features.detach().cpu().numpy(), y, groups)
 
     @property
     def has_linear(self) -> bool:

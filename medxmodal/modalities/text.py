@@ -55,7 +55,8 @@ class Text(Modality):
         min_patients: A word of fewer training patients is unknown to it, and so not in its files.
         layers: Transformer layers.
         heads: Attention heads; must divide the width of tokens.
-        penalty_c: Inverse penalty of the regression on the bag of words (scikit-learn's C).
+        penalty_c: Inverse penalty of the regression on the bag of words (scikit-learn's C); chosen by
+            cross-validation inside the training studies by default.
         shrink: Strength of L2-SP towards that regression while training.
         negations: Words that deny what follows them; the English ones by default.
 
@@ -77,7 +78,7 @@ class Text(Modality):
         min_patients: int = 3,
         layers: int = 1,
         heads: int = 2,
-        penalty_c: float = 0.1,
+        penalty_c: float | None = None,
         shrink: float = 1.0,
         negations: list[str] | None = None,
     ) -> None:
@@ -177,10 +178,12 @@ class Text(Modality):
         logit: Logit = self.skip(self.bag(features, x))
         return logit
 
-    def warm_start(self, features: Tensor, x: Tensor | None, y: np.ndarray) -> None:
+    def warm_start(
+        self, features: Tensor, x: Tensor | None, y: np.ndarray, groups: np.ndarray | None = None
+    ) -> None:
         """Fit the regression on training rows."""
         assert x is not None
-        self.skip.warm_start(self.bag(features, x).detach().cpu().numpy(), y)
+        self.skip.warm_start(self.bag(features, x).detach().cpu().numpy(), y, groups)
 
     @property
     def has_linear(self) -> bool:

@@ -179,12 +179,18 @@ def _warm_start(model: DiagnosisModel, batches: StudyBatches, rows: Sequence[int
         if found:
             features = torch.cat([f for f, _ in found])
             raw = [x for _, x in found if x is not None]
-            model.modality(name).warm_start(
-                features, torch.cat(raw) if raw else None, torch.cat(targets[name]).numpy()
-            )
+            y = torch.cat(targets[name]).numpy()
+            groups = patient_numbers([batches.studies[row] for row in batches.having(name, rows)])
+            model.modality(name).warm_start(features, torch.cat(raw) if raw else None, y, groups)
     share = float(torch.cat(every).mean().clamp(1e-3, 1 - 1e-3))
     model.base.fill_(float(np.log(share / (1 - share))))
     _centre(model, batches, rows)
+
+
+def patient_numbers(studies: Sequence[Study]) -> np.ndarray:
+    """Patients by number, in the order in which they appear, so that their names change nothing, (n,)."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(study.patient_id, len(numbers)) for study in studies])
 
 
 @torch.no_grad()

@@ -84,7 +84,7 @@ class _Features(nn.Module):
 def _small(channels: int) -> Encoder:
     from monai.networks.blocks import ResidualUnit
 
-    widths, strides = (16, 32, 48, 64), (2, 2, 1, 1)
+    widths, strides = (16, 24, 32, 32), (2, 2, 1, 1)
     units, inward = [], channels
     for width, stride in zip(widths, strides, strict=True):
         units.append(ResidualUnit(2, inward, width, strides=stride, subunits=2, act="RELU", norm=GROUPS))
@@ -151,3 +151,9 @@ def pooled_tokens(feature_map: Tensor, grid: int) -> Tensor:
     mean = feature_map.mean((2, 3))[:, None]
     regions = torch.nn.functional.adaptive_avg_pool2d(feature_map, grid).flatten(2).transpose(1, 2)
     return torch.cat([mean, regions], dim=1)
+
+
+def peak_tokens(feature_map: Tensor, grid: int) -> Tensor:
+    """The maximum over the map and the maxima of a grid of regions, the same shape."""
+    regions = torch.nn.functional.adaptive_max_pool2d(feature_map, grid).flatten(2).transpose(1, 2)
+    return torch.cat([feature_map.amax((2, 3))[:, None], regions], dim=1)

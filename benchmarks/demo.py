@@ -36,7 +36,7 @@ def section() -> str:
     ]
     return (
         "## `make demo`\n\n"
-        "`python -m medxmodal demo`, after installation: simulate, build, describe, train, score, explain and "
-        f"report. One run; the machine's load was {load:.1f} (2 means that both cores were taken).\n\n"
+        "`python -m medxmodal demo`, after installation: simulate, build, describe, train, score, explain "
+        f"and report. One run; the machine's load was {load:.1f} (2 means that both cores were taken).\n\n"
         + table(["figure", "measured", "target, below", ""], rows)
     )

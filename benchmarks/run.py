@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
 
-from common import REPORT, ROOT, Absent, say
+from common import REPORT, ROOT, Absent, say  # noqa: E402 - wherever it is called from
 
 NAMES = ("breast", "embedded", "throughput", "scoring", "demo", "startup")
 INTRODUCTION = """# Benchmarks

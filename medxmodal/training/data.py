@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -75,6 +76,12 @@ class StudyBatches(Dataset["Batch"]):
         """Rows in order, a few at a time."""
         for start in range(0, len(rows), CHUNK):
             yield self[list(rows[start : start + CHUNK])]
+
+    @property
+    def learned_numbers(self) -> int:
+        """Input numbers a study of the encoders that learn; frozen ones are done once, beforehand."""
+        parts = [self.reader.models[0].modality(name) for name in self.reader.names]
+        return sum(math.prod(part.sample_shape) for part in parts if not part.frozen_key)
 
     def having(self, name: str, rows: Sequence[int]) -> list[int]:
         """Those of some rows that have a modality."""

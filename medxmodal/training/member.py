@@ -15,7 +15,7 @@ from medxmodal.cohort.split import inner_split
 from medxmodal.model import DiagnosisModel, Prediction, Reader
 from medxmodal.training.assemble import make_model
 from medxmodal.training.data import StudyBatches, training_loader
-from medxmodal.training.loop import FitSettings, Fitting, KeepBest, run_fit
+from medxmodal.training.loop import FitSettings, Fitting, KeepBest, run_fit, threads_for
 from medxmodal.training.validation import alone_losses, pays, validation_losses
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ class MemberPlan:
     specs: Mapping[str, Any]
     task: Task
     extra: Sequence[ExtraLoss] = ()
+
+    @property
+    def batch_size(self) -> int:
+        """Studies a step."""
+        return self.recipe.training.batch_size or self.preset.batch_size
 
 
 @dataclass(frozen=True)
@@ -99,12 +104,13 @@ def train_member(
     labels = np.array([study.labels[plan.recipe.task.name] for study in train])
     inner = inner_split(labels, [s.patient_id for s in train], plan.recipe.training.inner_validation, seed)
     model, batches = _prepare(plan, train, inner.train, seed, sharing)
-    chosen = _fit_with_inner_validation(plan, model, batches, inner.train, inner.validation, seed)
-    if plan.preset.refit and _starts_fitted(plan, model):
-        model, batches = _refit(plan, train, chosen, seed, model)
-    _centre(model, batches)
-    model.eval()
-    prediction = predict_studies(model, test, plan.recipe.task.name) if test else None
+    with threads_for(plan.batch_size * batches.learned_numbers):
+        chosen = _fit_with_inner_validation(plan, model, batches, inner.train, inner.validation, seed)
+        if plan.preset.refit and _starts_fitted(plan, model):
+            model, batches = _refit(plan, train, chosen, seed, model)
+        _centre(model, batches)
+        model.eval()
+        prediction = predict_studies(model, test, plan.recipe.task.name) if test else None
     seconds = time.perf_counter() - started
     return TrainedMember(model, prediction, chosen.epochs, chosen.interaction, len(train), seconds)
 
@@ -228,9 +234,8 @@ def _fit(
     settings: FitSettings,
     keep: KeepBest | None,
 ) -> None:
-    size = plan.recipe.training.batch_size or plan.preset.batch_size
     loader = training_loader(
-        batches, rows, batch_size=size, seed=settings.seed, workers=plan.recipe.training.workers
+        batches, rows, batch_size=plan.batch_size, seed=settings.seed, workers=plan.recipe.training.workers
     )
     run_fit(Fitting(model, plan.task, settings, len(rows), plan.extra), loader, keep)
 

@@ -113,8 +113,8 @@ def section(seeds: Sequence[int] = SEEDS, fresh: int = FRESH, explained: int = E
             "## Embedded cohort: is the truth recovered?",
             f"Recipe `demo`, trained on {TRAINED} simulated patients of three hospitals (seeds "
             f"{', '.join(map(str, seeds))}), asked about {fresh} fresh ones with what is missing in them "
-            f"(seed {FRESH_SEED}) and {fresh} with nothing missing (seed {COMPLETE_SEED}). The generator knows "
-            "the exact posterior, each modality's log-likelihood ratio and the pixels of the lesion. "
+            f"(seed {FRESH_SEED}) and {fresh} with nothing missing (seed {COMPLETE_SEED}). The generator "
+            "knows the exact posterior, each modality's log-likelihood ratio and the lesion's pixels. "
             "Intervals: 95 %, 1000 resamplings of patients. The prevalence of a fresh cohort differs from "
             "that of a training cohort by chance (standard error of 240 patients: 0.03), hence no target "
             "there.",

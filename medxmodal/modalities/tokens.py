@@ -35,7 +35,7 @@ ENDS = frozenset(".;:!?()")
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 """Numbers of padding and of words never learned; learned words are numbered from FIRST."""
 _WORD = re.compile(r"\w+(?:[-'\u2019]\w+)*|[^\w\s]")
-_GAP = re.compile(r"\n\s*\n|\n\s*[-*\u2022]")
+_BULLETS = frozenset("-*\u2022")
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ def split_words(text: str, negations: Collection[str] = NEGATIONS) -> list[Word]
     for match in _WORD.finditer(text):
         found = match.group()
         key = unicodedata.normalize("NFKC", found).casefold().replace("\u2019", "'")
-        denied = denied and not _GAP.search(text, before, match.start())
+        lines = text.count("\n", before, match.start())
         before = match.end()
         cue = key in negations or key.endswith("n't")
-        if key in ENDS or key in RESTARTS:
+        if key in ENDS or key in RESTARTS or lines > 1 or (lines and key in _BULLETS):
             denied = False
         marked = denied and not cue and found[0].isalnum()
         words.append(Word(found, match.start(), match.end(), DENIED + key if marked else key))

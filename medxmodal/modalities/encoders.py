@@ -1,8 +1,8 @@
 """2D image encoders by name, behind one adapter that gives a feature map.
 
 `small` is built from MONAI's residual units with group norm and an output stride of four, so that
-small lesions survive and Grad-CAM has cells to show. The others are MONAI's own networks; batch
-norm is replaced by group norm where MONAI allows, so that no study's output depends on others.
+small lesions survive and maps have cells to show. The others are MONAI's own networks; batch norm is
+replaced by group norm where they learn, so that no study's output depends on others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-GROUPS = ("group", {"num_groups": 4})
+GROUPS: tuple[str, dict[str, int]] = ("group", {"num_groups": 4})
 
 
 class Encoder(nn.Module):
@@ -110,7 +110,7 @@ def _resnet18(channels: int) -> Encoder:
         network.conv1, network.bn1, nn.ReLU(), network.maxpool,
         network.layer1, network.layer2, network.layer3, network.layer4,
     )  # fmt: skip
-    return Encoder(_out_of_place(body), channels, 512)
+    return Encoder(_out_of_place(_group_norms(body)), channels, 512)
 
 
 def _efficientnet_lite1(channels: int) -> Encoder:
@@ -118,6 +118,16 @@ def _efficientnet_lite1(channels: int) -> Encoder:
     return Encoder(
         _Features(_out_of_place(efficientnet_lite1()), "extract_features"), 3, 1280, 127 / 255, 128 / 255
     )
+
+
+def _group_norms(module: nn.Module) -> nn.Module:
+    """Every batch norm replaced in place: MONAI's ResNet keeps them in its blocks whatever it is told."""
+    for name, part in module.named_children():
+        if isinstance(part, nn.BatchNorm2d):
+            setattr(module, name, nn.GroupNorm(GROUPS[1]["num_groups"], part.num_features))
+        else:
+            _group_norms(part)
+    return module
 
 
 def _out_of_place(module: nn.Module) -> nn.Module:

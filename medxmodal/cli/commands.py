@@ -49,6 +49,7 @@ def _common(
 def demo(
     out_folder: Annotated[Path, out("Where to; an earlier demo is replaced.")] = Path("medxmodal-out/demo"),
     patients: Annotated[int, typer.Option(help="How many simulated patients to train on.")] = 240,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> int:
     """The whole job on simulated patients, up to a report.
@@ -58,7 +59,7 @@ def demo(
     from medxmodal.pipeline.demo import demo as run_demo
 
     with progress_bars() as progress:
-        made = run_demo(out_folder, patients=patients, say=say, progress=progress)
+        made = run_demo(out_folder, patients=patients, settings=settings or [], say=say, progress=progress)
     give(summaries.demo(made), f"Open this report: {made.report}", as_json=as_json)
     return 1 if made.failed else 0
 

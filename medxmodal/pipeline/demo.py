@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,7 @@ def demo(
     out: str | Path = "medxmodal-out/demo",
     *,
     patients: int = 240,
+    settings: Sequence[str] = (),
     say: Say | None = None,
     progress: Progress | None = None,
 ) -> Demo:
@@ -56,6 +57,7 @@ def demo(
     Args:
         out: A folder; an earlier demo in it is replaced, anything else is refused.
         patients: How many to train on.
+        settings: `key=value` laid over the recipe `demo`, for a quicker look.
         say: Called with one sentence a step.
         progress: Called with words, done and total.
 
@@ -75,8 +77,10 @@ def demo(
     tell = say or (lambda _: None)
     folder = _fresh(Path(out))
     cohort, new, other = _cohorts(folder, patients, tell, progress)
-    tell(f"train: five members on {len(cohort)} studies, recipe 'demo'")
-    run = train("demo", cohort, folder / "run", progress=progress, command="medxmodal demo")
+    tell(f"train: recipe 'demo' on {len(cohort)} studies")
+    run = train(
+        "demo", cohort, folder / "run", settings=settings, progress=progress, command="medxmodal demo"
+    )
     for sentence in run.record.said:
         tell(f"  {sentence}")
     figures = evaluate(run, new, folder / "evaluation.json", progress=progress)

@@ -38,13 +38,15 @@ class Additive(Fusion):
 
     def __init__(
         self,
-        interaction: str = "if_it_pays",
+        interaction: str | bool = "if_it_pays",
         weights: bool = True,
         shrink: float = 1.0,
         heads: int = 2,
         layers: int = 1,
     ) -> None:
         super().__init__()
+        if isinstance(interaction, bool):  # what YAML makes of an unquoted on or off
+            interaction = "on" if interaction else "off"
         if interaction not in CHOICES:
             raise RecipeError(
                 f"fusion.interaction is '{interaction}'", hint=f"Use one of: {', '.join(CHOICES)}."

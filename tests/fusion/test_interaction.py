@@ -98,3 +98,8 @@ def test_settings_say_when_the_interaction_is_there() -> None:
     with pytest.raises(RecipeError, match=r"fusion\.interaction is 'always'.*off, on, if_it_pays"):
         additive(interaction="always")
     assert not additive(weights=False).pairwise.requires_grad
+
+
+def test_yaml_may_say_on_and_off_without_quotes() -> None:
+    assert additive(interaction=False).interaction == "off"
+    assert additive(interaction=True).interaction_active

@@ -133,7 +133,20 @@ class Recipe(Section):
     @field_validator("fusion", mode="before")
     @classmethod
     def _short_fusion(cls, value: object) -> object:
-        return {"name": value} if isinstance(value, str) else value
+        value = {"name": value} if isinstance(value, str) else value
+        if isinstance(value, dict) and not isinstance(value.get("name"), str):
+            raise ValueError("a fusion needs its `name`, for instance {name: additive}")
+        return value
+
+    @field_validator("modalities")
+    @classmethod
+    def _no_kind(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name, settings in value.items():
+            if "name" in settings:
+                raise ValueError(
+                    f"'{name}' has the setting `name`; its kind is the cohort's, so leave it out"
+                )
+        return value
 
     @model_validator(mode="after")
     def _known_modalities(self) -> Self:
@@ -151,7 +164,8 @@ class Recipe(Section):
         """Read a recipe by path or by shipped name, with `key=value` settings laid over it."""
         path = _find(path_or_name)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
+            _refuse_doubled(yaml.compose(text, Loader=yaml.SafeLoader), path.name)
             tree = yaml.safe_load(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
@@ -159,7 +173,7 @@ class Recipe(Section):
             raise RecipeError(
                 f"{path.name}{where} is not valid YAML: {getattr(error, 'problem', error)}"
             ) from error
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RecipeError(f"cannot read the recipe {path}: {type(error).__name__}") from error
         if not isinstance(tree, dict):
             raise RecipeError(f"{path.name} holds no mapping", hint="Start from one in pipelines/.")
@@ -207,15 +221,51 @@ def _overlay(tree: dict[str, Any], settings: list[str] | tuple[str, ...]) -> dic
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
                 raise RecipeError(f"--set {key}: '{parent}' holds a value, not keys")
-        node[last] = yaml.safe_load(value)
+        try:
+            node[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"--set {key}: '{value}' is not valid YAML", hint="Quote the value.") from error
     return tree
+
+
+def _refuse_doubled(node: yaml.Node | None, source: str) -> None:
+    """Refuse a key that is there twice: YAML would drop the first one silently."""
+    pending, seen = [node], set[int]()
+    while pending:
+        current = pending.pop()
+        if id(current) in seen or not isinstance(current, yaml.MappingNode | yaml.SequenceNode):
+            continue
+        seen.add(id(current))
+        if isinstance(current, yaml.SequenceNode):
+            pending += current.value
+            continue
+        keys: set[str] = set()
+        for key, value in current.value:
+            if str(key.value) in keys:
+                raise RecipeError(
+                    f"{source} line {key.start_mark.line + 1}: key '{key.value}' is there twice"
+                )
+            keys.add(str(key.value))
+            pending.append(value)
+
+
+def _line(text: str, path: list[str]) -> int | None:
+    """The line on which the user wrote a key, or the nearest key above it that is there."""
+    node, line = yaml.compose(text, Loader=yaml.SafeLoader) if text else None, None
+    for part in path:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        found = next(((key, value) for key, value in pairs if str(key.value) == part), None)
+        if found is None:
+            break
+        node, line = found[1], found[0].start_mark.line + 1
+    return line
 
 
 def _readable(error: ValidationError, source: str, text: str) -> tuple[str]:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     key = path[-1] if path else ""
-    line = next((n for n, row in enumerate(text.splitlines(), 1) if f"{key}:" in row), None) if key else None
+    line = _line(text, path)
     where = f"{source}{f' line {line}' if line else ''}: {'.'.join(path) or 'recipe'}"
     if first["type"] == "extra_forbidden":
         known = _keys_at(path[:-1])

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from pydantic import ValidationError
@@ -23,6 +23,7 @@ from medxmodal.cohort.lineage import Lineage
 from medxmodal.cohort.quality import blocking
 from medxmodal.cohort.root import FolderRoot
 from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.split import hold_out, put_aside
 from medxmodal.cohort.study import FileReference, Study
 from medxmodal.errors import CohortError
 from medxmodal.records import DescribeRecord, FailedStudy, Flow, Quality
@@ -271,6 +272,47 @@ class Cohort(Sequence[Study]):
         part._keys = self._keys
         return part
 
+    def split(
+        self,
+        share: float = 0.25,
+        *,
+        sites: Sequence[str] = (),
+        since: int | None = None,
+        seed: int = 0,
+    ) -> CohortSplit:
+        """Two cohorts without a common patient: one to learn from, one to test on.
+
+        Args:
+            share: Share of studies to test on, stratified by label; not used with `sites` or `since`.
+            sites: Test on these sites. A patient of theirs is in no other part.
+            since: Test on index times of this year and later.
+            seed: Of the shuffle; the split depends on neither ids nor the order of studies.
+
+        Raises:
+            CohortError: A site is not in the cohort, index times are unknown, or a part would be empty.
+
+        Example:
+            `train, test = cohort.split(sites=["hill"])`
+        """
+        unknown = sorted(set(sites) - set(self.sites))
+        if unknown:
+            raise CohortError(
+                f"the cohort has no site '{unknown[0]}'",
+                hint=f"It has: {', '.join(sorted(set(self.sites)))}.",
+            )
+        if since is not None and None in self.period:
+            raise CohortError(
+                f"{self.period.count(None)} studies have no index time to split by",
+                hint="Name `index_time` in the spec, or split by share or site.",
+            )
+        if sites or since is not None:
+            late = [since is not None and year is not None and year >= since for year in self.period]
+            chosen = [site in sites or after for site, after in zip(self.sites, late, strict=True)]
+            fold = put_aside(chosen, self.patients)
+        else:
+            fold = hold_out(self.labels(), self.patients, share, seed, content=self.content)
+        return CohortSplit(self.subset(fold.train), self.subset(fold.test))
+
     def describe(self) -> DescribeRecord:
         """Co-occurrence, flow, Table 1, missingness and quality."""
         from medxmodal.cohort.describe import describe
@@ -293,6 +335,13 @@ class Cohort(Sequence[Study]):
 
     def __repr__(self) -> str:
         return f"Cohort({self.spec.name}, {len(self)} studies, {len(set(self.patients))} patients)"
+
+
+class CohortSplit(NamedTuple):
+    """Two cohorts without a common patient."""
+
+    train: Cohort
+    test: Cohort
 
 
 def _data_root(data: str | Path | None, recorded: str | None) -> FolderRoot | None:

@@ -153,6 +153,62 @@ def inner_split(
     return InnerSplit(tuple(train), tuple(validation))
 
 
+def hold_out(
+    labels: ArrayLike,
+    patients: Sequence[str],
+    share: float,
+    seed: int,
+    *,
+    content: Sequence[str] | None = None,
+) -> Fold:
+    """Part of a cohort put aside for testing, by patient and stratified.
+
+    Args:
+        labels: 1, 0 or NaN (unknown) a study.
+        patients: Patient id a study.
+        share: Share of studies put aside, between 0 and 1.
+        seed: Of the shuffle.
+        content: As in `kfold`.
+
+    Raises:
+        CohortError: The share is out of range, too few patients, or training would have one class only.
+    """
+    y, groups = _checked(labels, patients, content)
+    if not 0 < share < 1:
+        raise CohortError(f"the test share is {share}", hint="Use a number between 0 and 1.")
+    if len(groups) < 2:
+        raise CohortError("one patient cannot be divided", hint="Use more patients.")
+    train, test = _deal(groups, y, [1 - share, share], np.random.default_rng(seed), stratify=True)
+    if not train or not test:
+        raise CohortError(
+            f"a test share of {share} leaves one part of {len(groups)} patients empty",
+            hint="Use another share or more patients.",
+        )
+    _both_classes(y, train, "the split")
+    return _disjoint(Fold(0, 0, tuple(train), tuple(test)), patients)
+
+
+def put_aside(chosen: Sequence[bool], patients: Sequence[str]) -> Fold:
+    """Chosen studies put aside for testing; their patients' other studies are in neither part.
+
+    Args:
+        chosen: Whether each study is tested on.
+        patients: Patient id a study.
+
+    Raises:
+        CohortError: A part is empty.
+    """
+    test = tuple(i for i, wanted in enumerate(chosen) if wanted)
+    held = {patients[i] for i in test}
+    train = tuple(i for i, wanted in enumerate(chosen) if not wanted and patients[i] not in held)
+    if not train or not test:
+        raise CohortError(
+            f"the split puts {len(test)} studies aside and leaves {len(train)} to learn from",
+            hint="Choose other sites or another year.",
+        )
+    return _disjoint(Fold(0, 0, train, test), patients)
+
+
 def _checked(
     labels: ArrayLike, patients: Sequence[str], content: Sequence[str] | None
 ) -> tuple[np.ndarray, list[list[int]]]:

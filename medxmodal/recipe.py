@@ -7,6 +7,7 @@ modality brings its own settings without a change here.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -177,7 +178,7 @@ class Recipe(Section):
             raise RecipeError(f"cannot read the recipe {path}: {type(error).__name__}") from error
         if not isinstance(tree, dict):
             raise RecipeError(f"{path.name} holds no mapping", hint="Start from one in pipelines/.")
-        return cls.parse(_overlay(tree, settings), source=path.name, text=text)
+        return cls.parse(overlay(tree, settings), source=path.name, text=text)
 
     @classmethod
     def parse(cls, tree: dict[str, Any], *, source: str = "recipe", text: str = "") -> Recipe:
@@ -210,7 +211,12 @@ def _find(path_or_name: str | Path) -> Path:
     return found
 
 
-def _overlay(tree: dict[str, Any], settings: list[str] | tuple[str, ...]) -> dict[str, Any]:
+def overlay(tree: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """A recipe's tree with `key.subkey=value` settings laid over it.
+
+    Raises:
+        RecipeError: A setting has another form, or goes below a value.
+    """
     for setting in settings:
         key, sign, value = setting.partition("=")
         if not sign or not key:

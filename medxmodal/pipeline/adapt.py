@@ -158,7 +158,7 @@ def _write(
     folder: Path, run: Run, calibration: CalibrationRecord, facts: dict[str, Any], command: str
 ) -> None:
     """Copy the run and lay the new calibration over it; `run.json` last."""
-    from medxmodal.pipeline.train import write_json
+    from medxmodal.pipeline.documents import write_json
     from medxmodal.reporting import model_card
 
     content = calibration.model_dump(mode="json")

@@ -90,8 +90,8 @@ def evaluate(
         `mx.evaluate(run, "other_hospital").table()`
     """
     from medxmodal.pipeline.answers import answer_cohort
+    from medxmodal.pipeline.documents import write_json
     from medxmodal.pipeline.overlap import refuse_overlap
-    from medxmodal.pipeline.train import write_json
 
     chosen, studies = as_run(run), as_cohort(cohort)
     task = chosen.record.task.name

@@ -1,15 +1,13 @@
-"""What made a run: fingerprint, versions, hardware, members. Everything needed to make it again."""
+"""What made a run: versions, hardware, members. Everything needed to make it again."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,24 +15,10 @@ from medxmodal.records import CohortFacts, MemberFacts, ModalityRecord, RunRecor
 
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
-    from medxmodal.pipeline.train import Prepared
-    from medxmodal.recipe import Recipe
+    from medxmodal.pipeline.prepare import Prepared
     from medxmodal.training import CrossFit
 
 PACKAGES = ("medxmodal", "torch", "monai", "lightning", "captum", "numpy", "scikit-learn", "pandas")
-RESULTS_VERSION = 1
-"""Rises when the same recipe and cohort would give other results."""
-
-
-def run_fingerprint(recipe: Recipe, cohort: str, modalities: Mapping[str, Mapping[str, Any]]) -> str:
-    """SHA-256 over what changes results: recipe, resolved modalities, cohort and code version."""
-    content = {
-        "recipe": recipe.as_dict(),
-        "modalities": modalities,
-        "cohort": cohort,
-        "results": RESULTS_VERSION,
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def package_versions() -> dict[str, str]:

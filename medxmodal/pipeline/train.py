@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medxmodal import registry
-from medxmodal.cohort import Cohort
-from medxmodal.errors import CohortError, RecipeError, TrainingError
+from medxmodal.errors import TrainingError
+from medxmodal.pipeline.documents import write_json
+from medxmodal.pipeline.prepare import Prepared, prepare
 from medxmodal.pipeline.run import Run
-from medxmodal.recipe import Recipe
 
 if TYPE_CHECKING:
+    from medxmodal.cohort import Cohort
     from medxmodal.cohort.study import Study
-    from medxmodal.training import CalibratedRun, CrossFit, MemberPlan
-
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A training that can start."""
-
-    name: str
-    recipe: Recipe
-    cohort: Cohort
-    plan: MemberPlan
-    said: tuple[str, ...]
-    fingerprint: str
+    from medxmodal.pipeline.progress import Progress
+    from medxmodal.recipe import Recipe
+    from medxmodal.training import CalibratedRun, CrossFit
 
 
 def train(
@@ -98,36 +84,6 @@ def train(
     return Run(folder)
 
 
-def prepare(recipe: str | Path | Recipe, cohort: Cohort | str | Path, settings: Sequence[str]) -> Prepared:
-    """Check that recipe and cohort fit, before anything is read."""
-    from medxmodal.training import MemberPlan, choose_preset, make_fusion_spec, resolve_modalities
-
-    name = recipe if isinstance(recipe, str | Path) else recipe.task.name
-    read = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe, tuple(settings))
-    found = cohort if isinstance(cohort, Cohort) else Cohort.load(Path(cohort))
-    if len(found) == 0:
-        raise CohortError("the cohort has no studies", hint="Look at its flow with `medxmodal describe`.")
-    if read.task.name != found.spec.label.name:
-        raise RecipeError(
-            f"the recipe predicts '{read.task.name}', but the cohort's label is '{found.spec.label.name}'",
-            hint="Name them alike: task.name in the recipe, label.name in the spec.",
-        )
-    modalities, said = resolve_modalities(read, found.spec.modalities)
-    preset, sentence = choose_preset(read, len(found))
-    plan = MemberPlan(
-        recipe=read,
-        preset=preset,
-        settings=modalities,
-        fusion=make_fusion_spec(read),
-        specs=found.spec.modalities,
-        task=registry.create("task", read.task.kind),
-    )
-    from medxmodal.pipeline.provenance import run_fingerprint
-
-    fingerprint = run_fingerprint(read, found.fingerprint, modalities)
-    return Prepared(Path(str(name)).stem, read, found, plan, (*said, sentence), fingerprint)
-
-
 def _folder(out: str | Path | None, prepared: Prepared) -> Path:
     if out is None:
         out = Path("medxmodal-out") / "runs" / f"{prepared.name}-{prepared.fingerprint[:8]}"
@@ -191,8 +147,3 @@ def _write(
     (folder / "card.md").write_text(card.markdown(), encoding="utf-8")
     write_json(folder / "card.json", card.as_dict())
     record.write(folder / "run.json")
-
-
-def write_json(path: Path, content: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
-    """Write JSON, indented, with a newline at the end."""
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

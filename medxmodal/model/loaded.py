@@ -19,6 +19,7 @@ from medxmodal.errors import RunError
 from medxmodal.model.files import load_member
 from medxmodal.model.members import Members
 from medxmodal.model.reading import Reader, Reading
+from medxmodal.model.threads import threads_for
 from medxmodal.records import FORMAT_VERSION, CalibrationRecord, PredictionRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class LoadedRun:
         if not reading.studies:
             return Answer(tuple(self._failed(s, reading.failed) for s in studies), reading, None, use)
         batches = [batch.to(self.device) for batch in reading.batches]
-        prediction = self.members.predict(batches, use.to(self.device))
+        with threads_for(sum(x.numel() for x in reading.batches[0].inputs.values())):
+            prediction = self.members.predict(batches, use.to(self.device))
         scored = {r.study_id: r for r in self._records(reading.studies, prediction)}
         records = [scored.get(s.study_id) or self._failed(s, reading.failed) for s in studies]
         return Answer(tuple(records), reading, prediction, use)

@@ -228,26 +228,6 @@ def run_fit(fitting: Fitting, loader: DataLoader[Batch], keep: KeepBest | None) 
         fitting.model.to("cpu")
 
 
-LITTLE = 2**17
-"""Input numbers a batch below which a step on the CPU is faster by one thread: on two shared cores, small
-images took seven times longer with two, and as long on idle ones."""
-
-
-@contextmanager
-def threads_for(numbers: int) -> Iterator[None]:
-    """One thread while there is little work, as many as before otherwise.
-
-    Args:
-        numbers: Input numbers a batch of the encoders that learn.
-    """
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1 if numbers < LITTLE else before)
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
     """Lightning's own chatter off while it runs; our progress says what matters."""

@@ -13,9 +13,10 @@ import torch
 
 from medxmodal.cohort.split import inner_split
 from medxmodal.model import DiagnosisModel, Prediction, Reader
+from medxmodal.model.threads import threads_for
 from medxmodal.training.assemble import make_model
 from medxmodal.training.data import StudyBatches, training_loader
-from medxmodal.training.loop import FitSettings, Fitting, KeepBest, run_fit, threads_for
+from medxmodal.training.loop import FitSettings, Fitting, KeepBest, run_fit
 from medxmodal.training.validation import alone_losses, pays, validation_losses
 
 if TYPE_CHECKING:

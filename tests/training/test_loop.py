@@ -11,9 +11,10 @@ import torch
 from medxmodal import registry
 from medxmodal.cohort.study import Study
 from medxmodal.model import DiagnosisModel, Reader
+from medxmodal.model.threads import LITTLE, threads_for
 from medxmodal.tasks.binary import Binary
 from medxmodal.training.data import StudyBatches, training_loader
-from medxmodal.training.loop import LITTLE, FitSettings, Fitting, KeepBest, only, run_fit, threads_for
+from medxmodal.training.loop import FitSettings, Fitting, KeepBest, only, run_fit
 from medxmodal.training.validation import alone_losses, pays, validation_losses
 
 SPECS = {

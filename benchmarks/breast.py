@@ -1,7 +1,8 @@
 """Real patients: each modality alone, late fusion, attention and additive fusion, out-of-fold.
 
 The cross-validation is the library's own `train`, once for each seed: what is printed is what a user
-gets. No setting was chosen on the held-out folds.
+gets. Every choice inside a run is made inside its training folds;
+faults of the code were found on out-of-fold figures of these same patients, so confirm on others.
 """
 
 from __future__ import annotations

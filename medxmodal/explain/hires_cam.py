@@ -26,6 +26,9 @@ class HiResCam(LayerMap):
     lesion was 21 times its area share in the median diseased study, and 0 times with Grad-CAM; on 40
     malignant lesions of `breast_poland` 1.5 times against 0.9 (`grad_cam` keeps that method).
 
+    Its sign is that of the gradient at the study itself: where the head is saturated, a place that carries
+    the answer may be marked as speaking against it. The page says so when map and share disagree.
+
     References:
         Draelos, Carin, Use HiResCAM instead of Grad-CAM for faithful explanations of convolutional
         neural networks, 2020.

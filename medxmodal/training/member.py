@@ -91,7 +91,7 @@ def train_member(
 
     The inner validation (a share of the training patients) chooses the numbers of epochs and whether
     the interaction pays. Where every modality starts from a fit of its own (a penalised one, or alone),
-    the sum of these is kept unless training together beats it by one standard error, and what was
+    the sum of these is kept unless training together beats it clearly (`pays`), and what was
     chosen is then done again on the whole fold.
 
     Args:

@@ -22,7 +22,7 @@ al. 1984) is too lax here: the departure is the best of many epochs, judged on a
 
 
 def pays(before: Tensor, after: Tensor) -> bool:
-    """Whether the paired losses fell by more than one standard error."""
+    """Whether the paired losses fell by more than `STANDARD_ERRORS` standard errors."""
     gain = (before - after).double()
     error = float(gain.std()) / max(len(gain), 1) ** 0.5
     return bool(float(gain.mean()) > STANDARD_ERRORS * error)

@@ -119,7 +119,7 @@ def test_after_training_its_mass_lies_on_the_planted_lesion() -> None:
     model.eval()
     batch = _batch(images, labels)
     assert ((model(batch) > 0) == labels.bool()).float().mean() > 0.9
-    heat = torch.from_numpy(_take(FusedLogit(model, batch, "image"), HiResCam)).clamp_min(0)
+    heat = torch.from_numpy(_take(FusedLogit(model, batch, "image"), HiResCam)).abs()
     assert min(heat.shape[1:]) >= 14
     cells = nn.functional.adaptive_avg_pool2d(masks[:, None], heat.shape[1:])[:, 0]
     ill = labels.bool()

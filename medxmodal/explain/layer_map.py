@@ -58,4 +58,4 @@ class LayerMap(AttributionMethod):
             self.cells(logit, layer, logit.embedded[part].requires_grad_(), part).detach().sum(1)
             for part in logit.parts()
         ]
-        return Taken(torch.cat(found), {"layer": name or "the last"})
+        return Taken(torch.cat(found), {"layer": name or "last"})

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -16,13 +14,12 @@ import numpy as np
 
 from medxmodal.errors import ReportError
 from medxmodal.records import ExplanationIndex, ExplanationRecord, Record
+from medxmodal.records.names import file_names
 
 R = TypeVar("R", bound=Record)
 Arrays = dict[str, np.ndarray]
 
 KNOWN_VERSION = 1
-LONGEST_NAME = 80
-RESERVED = frozenset({"index", "con", "prn", "aux", "nul"})
 
 
 def read_index(explain: Path) -> ExplanationIndex:
@@ -104,24 +101,10 @@ def read_arrays(explain: Path, record: ExplanationRecord) -> Arrays:
 
 
 def page_names(study_ids: Iterable[str]) -> dict[str, str]:
-    """A file name for each study's page: its id where that is a safe name, else a cleaned one with a hash.
-
-    Ids that differ only in what was cleaned, or in case, get different names.
+    """A file name for each study's page: safe on every system, never the same twice.
 
     Example:
-        >>> page_names(["case-012", "A/../7"])
-        {'case-012': 'case-012.html', 'A/../7': 'A_._7-34d42e36.html'}
+        >>> page_names(["case-012"])
+        {'case-012': 'case-012.html'}
     """
-    plain = {study_id: _clean(study_id) for study_id in study_ids}
-    taken = Counter(name.casefold() for name in plain.values())
-    return {
-        study_id: f"{name}.html"
-        if name == study_id and taken[name.casefold()] == 1 and name.casefold() not in RESERVED
-        else f"{name}-{hashlib.sha256(study_id.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}.html"
-        for study_id, name in plain.items()
-    }
-
-
-def _clean(study_id: str) -> str:
-    kept = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9._-]+", "_", study_id))
-    return kept.strip("._-")[:LONGEST_NAME] or "study"
+    return {study_id: f"{name}.html" for study_id, name in file_names(study_ids).items()}

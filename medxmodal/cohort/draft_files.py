@@ -25,12 +25,14 @@ class Naming:
         column: The column it reads.
         kind: `image`, `mask` or `text`.
         hits: Records for which the file is there.
+        misses: Records that name a file that is not: a spec with this template would fail them.
     """
 
     template: str
     column: str
     kind: str
     hits: int
+    misses: int = 0
 
 
 def find_files(data: Path) -> list[PurePosixPath]:
@@ -60,13 +62,15 @@ def find_namings(table: Table, files: list[PurePosixPath]) -> list[Naming]:
             if cell in whole:
                 votes[f"{{{column}}}"] += 1
                 continue
-            for path in by_stem.get(PurePosixPath(cell).stem, []) + by_stem.get(cell, []):
+            for path in dict.fromkeys(by_stem.get(PurePosixPath(cell).stem, []) + by_stem.get(cell, [])):
                 votes[_template(path, cell, column)] += 1
             votes.update(_derived(cell, column, files))
         for template, hits in votes.items():
             if hits >= max(1, 0.5 * len(cells)):
-                found.append(Naming(template, column, _kind(template, column, files), min(hits, len(cells))))
-    return sorted(found, key=lambda n: (-n.hits, len(n.template), n.template))
+                hits = min(hits, len(cells))
+                kind = _kind(template, column, files)
+                found.append(Naming(template, column, kind, hits, len(cells) - hits))
+    return sorted(found, key=lambda n: (n.misses - n.hits, len(n.template), n.template))
 
 
 def _template(path: PurePosixPath, cell: str, column: str) -> str:

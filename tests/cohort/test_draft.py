@@ -133,3 +133,15 @@ def test_nothing_to_draft_from(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n")
     with pytest.raises(CohortError, match="no readable table"):
         draft_spec(tmp_path)
+
+
+def test_a_column_that_names_only_what_is_there_beats_the_patient_id(tmp_path: Path) -> None:
+    """With the id as template, patients without an image would fail when built."""
+    from medxmodal.cohort.demo import write_demo
+
+    data = write_demo(tmp_path, patients=60).data
+    images = len(list((data / "images").iterdir()))
+    assert images < 60
+    made = draft_spec(data)
+    assert "images/{image}" in made.yaml
+    assert any(f"{images} images are found" in guess for guess in made.guesses)

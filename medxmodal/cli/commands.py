@@ -213,6 +213,9 @@ def adapt(
             progress=progress, command=command_line(),
         )  # fmt: skip
     give(summaries.adaptation(made), summaries.adaptation_text(made), as_json=as_json)
+    if made.record.adaptation["worse"]:
+        say("alert: on the target's labels the adapted run is worse than source-only; use the run as it was")
+        return ALERT
     return 1 if made.record.adaptation["failed"] else 0
 
 

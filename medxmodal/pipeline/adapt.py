@@ -89,6 +89,7 @@ def adapt(
         "from_run": chosen.record.fingerprint,
         "figures": figures,
         "verdict": _verdict(figures),
+        "worse": _worse(figures),
     }
     _write(folder, chosen, adapted.calibration, facts, command)
     return Run(folder)
@@ -152,6 +153,14 @@ def _verdict(figures: Figures) -> str:
     said = {name: gain_sentence(gain[name], name) for name in COMPARED}
     values = ", ".join(f"{name.replace('_', ' ')}: {words}" for name, words in said.items())
     return f"Against source-only on the target's labels, {values}."
+
+
+def _worse(figures: Figures) -> bool:
+    """Whether the target's labels show that the correction does harm."""
+    from medxmodal.evaluation import gain_sentence
+
+    gain = figures.get("gain.source_only", {})
+    return any(gain_sentence(gain[name], name) == "worse" for name in COMPARED if name in gain)
 
 
 def _write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -138,5 +139,7 @@ def gain(estimate: Figures) -> Gain:
         'no evidence of gain'
     """
     found = Estimate.from_dict(estimate)
+    if not math.isfinite(found.value):
+        return Gain(cell(estimate, 3, sign=True), say("run.gain.none"), shown=False)
     key = "run.gain.no" if found.holds_zero else "run.gain.yes" if found.value > 0 else "run.gain.worse"
     return Gain(cell(estimate, 3, sign=True), say(key), shown=not found.holds_zero and found.value > 0)

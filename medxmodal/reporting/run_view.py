@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from medxmodal.records import RunRecord
 from medxmodal.reporting.metrics_view import FIRST, Metrics, MetricsTable, metrics_tables
-from medxmodal.reporting.numbers import named, percent
+from medxmodal.reporting.numbers import DASH, named, percent
 from medxmodal.reporting.page import fill
 from medxmodal.reporting.strings import say
 from medxmodal.reporting.text import aligned
@@ -70,7 +70,9 @@ def _told(table: MetricsTable) -> str:
     gains = [(row.name, row.gain) for row in table.rows if row.gain is not None]
     if gains:
         lines = [[name, found.cell.text, found.words] for name, found in gains]
-        parts.append("\n".join([say("run.gain.title"), *aligned(lines)]))
+        adapted = any(row.model == "adapted" for row in table.rows)
+        title = say("run.gain.title.adapted" if adapted else "run.gain.title")
+        parts.append("\n".join([title, *aligned(lines)]))
     if rest:
         blocks = [_block(table, rest[at : at + COLUMNS]) for at in range(0, len(rest), COLUMNS)]
         parts.append("\n\n".join([f"{say('run.more')}\n{blocks[0]}", *blocks[1:]]))
@@ -80,5 +82,6 @@ def _told(table: MetricsTable) -> str:
 def _block(table: MetricsTable, columns: Sequence[str]) -> str:
     chosen = [table.columns.index(column) for column in columns]
     head = [say("run.model"), say("run.n"), *(table.heads[at] for at in chosen)]
-    lines = [[row.name, str(row.n), *(row.cells[at].text for at in chosen)] for row in table.rows]
+    told = [row for row in table.rows if any(row.cells[at].value != DASH for at in chosen)] or table.rows
+    lines = [[row.name, str(row.n), *(row.cells[at].text for at in chosen)] for row in told]
     return "\n".join(aligned([head, *lines], right=(1,)))

@@ -123,8 +123,8 @@ def estimate_prevalence(
         seed: Seed of the resampling.
 
     Returns:
-        The estimate. It is `extreme`, and should not be acted on, when it is outside 0.02 to 0.98,
-        its interval is wider than 0.5, or there are fewer than 20 studies.
+        The estimate. It is `extreme`, and should not be acted on, when it or an end of its interval is
+        outside 0.02 to 0.98, its interval is wider than 0.5, or there are fewer than 20 studies.
 
     Raises:
         RecipeError: The prevalence is not between 0 and 1, or there are no probabilities.
@@ -190,6 +190,10 @@ def _why_extreme(value: float, lower: float, upper: float, n: int) -> str:
         reasons.append(f"{n} studies are fewer than the {FEWEST} it takes")
     if not PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
         reasons.append(f"a prevalence of {value:.3f} is outside {PLAUSIBLE[0]} to {PLAUSIBLE[1]}")
+    elif not PLAUSIBLE[0] <= lower <= upper <= PLAUSIBLE[1]:
+        reasons.append(
+            f"the interval {lower:.3f} to {upper:.3f} reaches outside {PLAUSIBLE[0]} to {PLAUSIBLE[1]}"
+        )
     if not upper - lower <= WIDEST:
         reasons.append(f"the interval {lower:.2f} to {upper:.2f} is wider than {WIDEST}")
     return "; ".join(reasons)

@@ -115,7 +115,7 @@ def test_evaluate_and_adapt(hospital: ModuleType, folders: Path, tmp_path: Path)
     assert "AUROC" in done.stdout
     assert json.loads(out.read_text())["ill"]["fused"]["auroc"]["n"] == 50
     done = run(
-        "adapt", folders / "run", "--cohort", tmp_path / "c", "--out", tmp_path / "r2", "--prevalence", 0.2
+        "adapt", folders / "run", "--cohort", tmp_path / "c", "--out", tmp_path / "r2", "--prevalence", 0.42
     )
     assert done.exit_code == 0, done.output
     assert "Prevalence corrected" in done.stdout

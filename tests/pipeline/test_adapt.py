@@ -91,3 +91,18 @@ def test_what_cannot_be_done_is_refused(trained: SimpleNamespace, target: Cohort
         adapt(once, target, tmp_path / "twice", prevalence=0.2)
     with pytest.raises(AdaptationError, match="not empty"):
         adapt(trained.folder, target, tmp_path / "once", prevalence=0.3)
+
+
+def test_a_prevalence_that_does_harm_raises_an_alert(
+    trained: SimpleNamespace, target: Cohort, tmp_path: Path
+) -> None:
+    from typer.testing import CliRunner
+
+    from medxmodal.cli.commands import app
+
+    target.save(tmp_path / "cohort")
+    words = ["adapt", trained.folder, "--cohort", tmp_path / "cohort", "--out", tmp_path / "run2"]
+    done = CliRunner().invoke(app, [*map(str, words), "--prevalence", "0.9"])
+    assert done.exit_code == 3, done.output
+    assert "alert: on the target's labels" in done.stderr
+    assert "What adapting gains" in done.stdout

@@ -17,7 +17,7 @@ from medxmodal.reporting.numbers import DASH
         (0.03, 0.0, 0.06, "no evidence of gain"),
         (-0.03, -0.06, -0.01, "worse"),
         (0.03, None, None, "no evidence of gain"),
-        (None, None, None, "no evidence of gain"),
+        (None, None, None, "cannot be compared"),
     ],
 )
 def test_a_gain_is_claimed_only_when_the_interval_leaves_zero_out(value, lower, upper, words) -> None:

@@ -101,6 +101,7 @@ def test_studies_of_one_patient_do_not_narrow_the_interval() -> None:
     [
         (np.full(19, 0.4), "19 studies are fewer than the 20"),
         (np.full(200, 0.001), "outside 0.02 to 0.98"),
+        (hospital(100, 0.06, 0)[1], "reaches outside 0.02 to 0.98"),
         (hospital(60, 0.5, 0, apart=0.2)[1], "is wider than 0.5"),
         (np.full(100, 0.5), "is wider than 0.5"),
     ],

@@ -15,6 +15,8 @@ RUN: Mapping[str, str] = MappingProxyType(
         "run.alone": "{name} alone",
         "run.gain": "Fused minus this (AUROC)",
         "run.gain.title": "What the fused model gains (its AUROC minus the other's, same studies)",
+        "run.gain.title.adapted": "What adapting gains (its AUROC minus source-only's, same studies)",
+        "run.gain.none": "cannot be compared",
         "run.gain.yes": "gain",
         "run.gain.no": "no evidence of gain",
         "run.gain.worse": "worse",

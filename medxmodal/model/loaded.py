@@ -18,6 +18,7 @@ import torch
 from medxmodal.errors import RunError
 from medxmodal.model.files import load_member
 from medxmodal.model.members import Members
+from medxmodal.model.out_of_fold import OOF, read_out_of_fold
 from medxmodal.model.reading import Reader, Reading
 from medxmodal.model.threads import threads_for
 from medxmodal.records import FORMAT_VERSION, CalibrationRecord, PredictionRecord, RunRecord
@@ -227,18 +228,13 @@ def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
 
 
 def _unseen_by(folder: Path) -> dict[str, tuple[int, ...]]:
-    import pandas as pd
-
-    path = folder / "oof.parquet"
-    if not path.is_file():
-        raise RunError(f"{folder} has no oof.parquet", hint="Copy the run again, whole.")
+    table = read_out_of_fold(folder, ["study_id", "members"])
+    pairs = zip(table["study_id"], table["members"], strict=True)
     try:
-        table = pd.read_parquet(path, columns=["study_id", "members"])
-        pairs = zip(table["study_id"], table["members"], strict=True)
         return {str(study): tuple(int(k) for k in members) for study, members in pairs}
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:  # pyarrow's are among these
+    except (ValueError, TypeError) as error:
         raise RunError(
-            f"oof.parquet of the run is damaged: {type(error).__name__}", hint="Copy the run again, whole."
+            f"{OOF} of the run is damaged: {type(error).__name__}", hint="Copy the run again, whole."
         ) from error
 
 

@@ -79,6 +79,7 @@ def adapt(
     before = chosen.loaded.calibration
     adapted: Adapted = rung.adapt(before, _source(chosen), Target(answers.probability, answers.patients))
     figures = _figures(chosen, answers, before, adapted.calibration)
+    words = _words(figures)
     facts = {
         "how": adapted.how,
         **adapted.facts,
@@ -88,8 +89,8 @@ def adapt(
         "failed": len(answers.failed),
         "from_run": chosen.record.fingerprint,
         "figures": figures,
-        "verdict": _verdict(figures),
-        "worse": _worse(figures),
+        "verdict": _verdict(words),
+        "worse": "worse" in words.values(),
     }
     _write(folder, chosen, adapted.calibration, facts, command)
     return Run(folder)
@@ -104,11 +105,10 @@ def _folder(out: str | Path | None, run: Run, target: Cohort) -> Path:
 
 
 def _source(run: Run) -> Any:  # noqa: ANN401 - Source, imported with its room
-    import pandas as pd
-
     from medxmodal.adaptation import Source
+    from medxmodal.model import read_out_of_fold
 
-    table = pd.read_parquet(run.folder / "oof.parquet")
+    table = read_out_of_fold(run.folder)
     columns = (table[name].to_numpy(float) for name in ("label", "probability", "probability_crossfit"))
     return Source(*columns)
 
@@ -143,24 +143,20 @@ def _figures(run: Run, answers: Answers, before: CalibrationRecord, after: Calib
     return table
 
 
-def _verdict(figures: Figures) -> str:
-    """What the target's labels say of the correction, in one sentence."""
+def _words(figures: Figures) -> dict[str, str]:
+    """Metric -> what the target's labels say of the correction; empty without labels of both classes."""
     from medxmodal.evaluation import gain_sentence
 
-    if not figures:
+    gain = figures.get("gain.source_only")
+    return {} if gain is None else {name: gain_sentence(gain[name], name) for name in COMPARED}
+
+
+def _verdict(words: dict[str, str]) -> str:
+    """The same in one sentence."""
+    if not words:
         return "The target has no labels of both classes, so no gain could be shown."
-    gain = figures["gain.source_only"]
-    said = {name: gain_sentence(gain[name], name) for name in COMPARED}
-    values = ", ".join(f"{name.replace('_', ' ')}: {words}" for name, words in said.items())
+    values = ", ".join(f"{name.replace('_', ' ')}: {said}" for name, said in words.items())
     return f"Against source-only on the target's labels, {values}."
-
-
-def _worse(figures: Figures) -> bool:
-    """Whether the target's labels show that the correction does harm."""
-    from medxmodal.evaluation import gain_sentence
-
-    gain = figures.get("gain.source_only", {})
-    return any(gain_sentence(gain[name], name) == "worse" for name in COMPARED if name in gain)
 
 
 def _write(

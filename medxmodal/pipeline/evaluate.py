@@ -173,13 +173,12 @@ def _calibrated_alone(calibration: CalibrationRecord, answers: Answers, m: int) 
 
 def _calibrated_late(run: LoadedRun, answers: Answers) -> np.ndarray:
     """Late fusion by a calibrator fitted on its own out-of-fold logits."""
-    import pandas as pd
-
+    from medxmodal.model import read_out_of_fold
     from medxmodal.pipeline.answers import late_logits
     from medxmodal.records import pattern_key
     from medxmodal.statistics import fit_platt, shift_probability
 
-    table = pd.read_parquet(run.folder / "oof.parquet")
+    table = read_out_of_fold(run.folder)
     keys = [pattern_key(answers.names, subset) or "none" for subset in range(2 ** len(answers.names))]
     logits = table[[f"logit.{key}" for key in keys]].to_numpy(float)
     platt = fit_platt(late_logits(logits, len(answers.names)), table["label"], table["patient_id"], draws=0)

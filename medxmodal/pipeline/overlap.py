@@ -26,10 +26,11 @@ def refuse_overlap(folder: Path, record: RunRecord, cohort: Cohort, what: str) -
 
     Raises:
         CohortError: Some patients are in both.
+        RunError: The run is damaged.
     """
-    import pandas as pd
+    from medxmodal.model import read_out_of_fold
 
-    table = pd.read_parquet(folder / "oof.parquet", columns=["patient_id", "site"])
+    table = read_out_of_fold(folder, ["patient_id", "site"])
     patients = table["patient_id"].astype(str)
     same_spec = record.cohort.name == cohort.spec.name
     known = set(patients) if same_spec else set(zip(table["site"].astype(str), patients, strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -12,7 +13,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from medxmodal.cohort import Cohort
-from medxmodal.errors import CohortError
+from medxmodal.errors import CohortError, RunError
+from medxmodal.pipeline.adapt import adapt
 from medxmodal.pipeline.evaluate import evaluate
 from medxmodal.pipeline.score import score
 
@@ -89,3 +91,14 @@ def test_another_label_is_refused(trained: SimpleNamespace, other: Cohort) -> No
             trained.folder,
             Cohort(spec, other.studies, flow=other.flow, quality=other.quality, root=other.root),
         )
+
+
+def test_a_damaged_out_of_fold_table_is_one_readable_error(
+    trained: SimpleNamespace, other: Cohort, tmp_path: Path
+) -> None:
+    broken = tmp_path / "run"
+    shutil.copytree(trained.folder, broken)
+    (broken / "oof.parquet").write_bytes(b"PAR1")
+    for verb in (evaluate, adapt):
+        with pytest.raises(RunError, match=r"oof\.parquet of the run is damaged"):
+            verb(broken, other, tmp_path / "out")

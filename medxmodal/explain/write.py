@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from medxmodal import __version__, registry
+from medxmodal.cohort.records import chosen_records
 from medxmodal.cohort.study import Study
 from medxmodal.errors import CohortError, ExplanationError, MedxmodalError
 from medxmodal.explain.facts import question, weights_hash
@@ -27,7 +28,6 @@ from medxmodal.records.names import file_names
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
     from medxmodal.explain.explainer import Explainer, Explanation
-    from medxmodal.records import FailedStudy
 
 Progress = Callable[[str, int, int], None]
 
@@ -80,8 +80,12 @@ def write_explanations(
         RunError: The cohort does not give what the run reads.
     """
     explainer.run.check_cohort(cohort.spec.modalities)
-    everyone = [*cohort, *cohort.failed]
-    asked = _asked(everyone, studies)
+    everyone = chosen_records(cohort, None, ExplanationError)
+    asked = chosen_records(cohort, studies, ExplanationError)
+    if not asked:
+        raise CohortError(
+            "there are zero studies to explain", hint="Look at the cohort with `medxmodal describe`."
+        )
     folder = Path(out)
     before = _take_up(folder, job_fingerprint(explainer, cohort))
     names = file_names(entry.study_id for entry in everyone)
@@ -158,25 +162,6 @@ def _npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     held = io.BytesIO()
     np.savez_compressed(held, **arrays)  # type: ignore[arg-type]
     return held.getvalue()
-
-
-def _asked(
-    everyone: Sequence[Study | FailedStudy], studies: Collection[str] | None
-) -> list[Study | FailedStudy]:
-    if studies is not None:
-        wanted = set(studies)
-        unknown = wanted - {entry.study_id for entry in everyone}
-        if unknown:
-            raise ExplanationError(
-                f"{len(unknown)} of the {len(wanted)} studies asked for are not in the cohort",
-                hint="Look at the study_id column of its studies.parquet.",
-            )
-        everyone = [entry for entry in everyone if entry.study_id in wanted]
-    if not everyone:
-        raise CohortError(
-            "there are zero studies to explain", hint="Look at the cohort with `medxmodal describe`."
-        )
-    return list(everyone)
 
 
 def _take_up(folder: Path, job: str) -> list[IndexEntry]:

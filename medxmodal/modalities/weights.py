@@ -6,7 +6,6 @@ version and licence, and a run that needs it names what to install when it is no
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medxmodal.cohort.root import file_sha256
 from medxmodal.errors import RunError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class PackagedWeights:
             "source": "package",
             "package": name,
             "version": version(name),
-            "sha256": file_sha256(self.path()),
+            "sha256": _package_sha256(self.path()),
             "licence": self.licence,
         }
 
@@ -81,13 +81,9 @@ EFFICIENTNET_LITE1 = PackagedWeights(
 
 
 @lru_cache(maxsize=16)
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        for block in iter(lambda: handle.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+def _package_sha256(path: Path) -> str:
+    """Of a file inside an installed package, which does not change while this process runs."""
+    return file_sha256(path)
 
 
 def efficientnet_lite1() -> nn.Module:

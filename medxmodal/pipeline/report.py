@@ -50,10 +50,10 @@ def _identities(folder: Path, keys: Path) -> dict[str, Identity]:
     """Study pseudonym -> real ids, of the cohort that was explained."""
     from medxmodal.cohort.keys import read_crosswalk
     from medxmodal.errors import PrivacyError
-    from medxmodal.records import ExplanationIndex
     from medxmodal.reporting import Identity
+    from medxmodal.reporting.folder import read_index
 
-    index = ExplanationIndex.read(folder / "index.json")
+    index = read_index(folder)
     known = {entry.study_id for entry in index.entries}
     found = {
         line.study_id: Identity(study_id=line.real_study_id, patient_id=line.real_patient_id)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from medxmodal.cohort.root import file_sha256
 from medxmodal.errors import ScoringError
 
 LOCK = ".lock"
@@ -43,8 +44,7 @@ def write_durably(path: Path, content: bytes) -> str:
 def sha256_of(path: Path) -> str | None:
     """SHA-256 of a file, hex; None where there is none."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except FileNotFoundError:
         return None
 

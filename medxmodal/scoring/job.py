@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from medxmodal import __version__
+from medxmodal.cohort.records import chosen_records
 from medxmodal.cohort.study import Study
 from medxmodal.errors import CohortError, ScoringError
 from medxmodal.records import FailedStudy
@@ -79,15 +80,7 @@ def entries_of(cohort: Cohort, only: Collection[str] | None = None) -> list[Entr
         CohortError: There is nothing to score.
         ScoringError: `only` names a study that the cohort does not have.
     """
-    entries: list[Entry] = [*cohort, *cohort.failed]
-    if only is not None:
-        unknown = set(only) - {entry.study_id for entry in entries}
-        if unknown:
-            raise ScoringError(
-                f"{len(unknown)} of the {len(set(only))} studies asked for are not in the cohort",
-                hint="Look at the study_id column of its studies.parquet.",
-            )
-        entries = [entry for entry in entries if entry.study_id in set(only)]
+    entries = chosen_records(cohort, only, ScoringError)
     if not entries:
         raise CohortError(
             "the cohort has zero studies, so there is nothing to score",

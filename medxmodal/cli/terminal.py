@@ -16,7 +16,7 @@ import typer
 from medxmodal.errors import MedxmodalError
 
 if TYPE_CHECKING:
-    from medxmodal.pipeline.progress import Progress
+    from medxmodal.typing import Progress
 
 P = ParamSpec("P")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,8 +28,7 @@ from medxmodal.records.names import file_names
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
     from medxmodal.explain.explainer import Explainer, Explanation
-
-Progress = Callable[[str, int, int], None]
+    from medxmodal.typing import Progress
 
 INDEX, JOB = "index.json", ".job"
 RECORDS_VERSION = 1

@@ -13,7 +13,7 @@ from medxmodal.errors import CohortError
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort, Study
     from medxmodal.model import LoadedRun
-    from medxmodal.pipeline.progress import Progress
+    from medxmodal.typing import Progress
 
 CHUNK = 64
 

@@ -10,7 +10,7 @@ from medxmodal.pipeline.cohort import CohortView
 if TYPE_CHECKING:
     from medxmodal.cohort.draft import Draft
     from medxmodal.cohort.spec import CohortSpec
-    from medxmodal.pipeline.progress import Progress
+    from medxmodal.typing import Progress
 
 
 def build(

@@ -12,8 +12,8 @@ from medxmodal.errors import CohortError
 
 if TYPE_CHECKING:
     from medxmodal.pipeline.cohort import CohortView
-    from medxmodal.pipeline.progress import Progress
     from medxmodal.pipeline.run import Run
+    from medxmodal.typing import Progress
 
 MARKER = "medxmodal-demo.txt"
 NEW_PATIENTS = 60

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
     from medxmodal.model import LoadedRun
     from medxmodal.pipeline.answers import Answers
-    from medxmodal.pipeline.progress import Progress
     from medxmodal.pipeline.run import Run
     from medxmodal.records import CalibrationRecord
+    from medxmodal.typing import Progress
 
 
 class Evaluation:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from medxmodal.cohort import Cohort
-    from medxmodal.pipeline.progress import Progress
     from medxmodal.pipeline.run import Run
     from medxmodal.records import ExplanationIndex, ExplanationRecord
+    from medxmodal.typing import Progress
 
 
 class ExplanationView:

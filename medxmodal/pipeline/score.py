@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from medxmodal.cohort import Cohort
-    from medxmodal.pipeline.progress import Progress
     from medxmodal.pipeline.run import Run
     from medxmodal.scoring import ScoreSummary
+    from medxmodal.typing import Progress
 
 
 class Scores:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medxmodal.errors import MedxmodalError, ReportError
 from medxmodal.records import ExplanationRecord, IndexEntry
@@ -13,6 +14,9 @@ from medxmodal.reporting.folder import beside, page_names, read_arrays, read_ind
 from medxmodal.reporting.index_view import IndexRow, index_page, index_row
 from medxmodal.reporting.strings import say
 from medxmodal.reporting.study_page import Identity, explanation_page
+
+if TYPE_CHECKING:
+    from medxmodal.typing import Progress
 
 FORMATS = ("html",)
 LATER = ("pdf", "dicom", "fhir")
@@ -43,7 +47,7 @@ def write_report(
     *,
     fmt: str = "html",
     identities: Mapping[str, Identity] | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ReportSummary:
     """Write a report of all explanations in a folder.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -26,8 +26,8 @@ from medxmodal.scoring.rows import failed_record, to_rows, to_table
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
     from medxmodal.model import LoadedRun
+    from medxmodal.typing import Progress
 
-Progress: TypeAlias = Callable[[str, int, int], None]
 Row: TypeAlias = dict[str, Any]
 
 

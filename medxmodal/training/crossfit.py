@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from medxmodal.cohort.study import Study
     from medxmodal.model import DiagnosisModel
     from medxmodal.recipe import Recipe
+    from medxmodal.typing import Progress
 
 PREFLIGHT_CHUNK = 32
 
@@ -112,7 +113,7 @@ def make_folds(recipe: Recipe, studies: Sequence[Study]) -> list[Fold]:
 
 
 def preflight(
-    plan: MemberPlan, studies: Sequence[Study], report: Callable[[str, int, int], None] | None = None
+    plan: MemberPlan, studies: Sequence[Study], report: Progress | None = None
 ) -> tuple[list[Study], dict[str, str], DiagnosisModel]:
     """Read every study once: those that can be read, the others with their reason.
 
@@ -145,7 +146,7 @@ def cross_fit(
     sharing: DiagnosisModel | None = None,
     done: Callable[[int], TrainedMember | None] = lambda _: None,
     keep: Callable[[int, TrainedMember], None] = lambda _index, _member: None,
-    report: Callable[[str, int, int], None] | None = None,
+    report: Progress | None = None,
 ) -> CrossFit:
     """Train one member a fold.
 

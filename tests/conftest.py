@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -84,14 +85,24 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def hospital() -> ModuleType:
+def load_helper() -> Callable[[Path], ModuleType]:
+    """Loads a file of the tests that is no test itself; they are no package, so none imports another."""
+
+    def load(path: Path) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(f"medxmodal_test_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def hospital(load_helper: Callable[[Path], ModuleType]) -> ModuleType:
     """`tests/hospital.py`: a tiny hospital, its cohort and its run, to make more of."""
-    spec = importlib.util.spec_from_file_location("medxmodal_test_hospital", ROOT / "tests" / "hospital.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_helper(ROOT / "tests" / "hospital.py")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from medxmodal.modalities import Batch, Modality
     from medxmodal.model.diagnosis import DiagnosisModel
-    from medxmodal.typing import Logit
 
 
 class Members(nn.Module):
@@ -82,19 +81,3 @@ class Members(nn.Module):
             interaction=mean([one.interaction for one in made]),
             spread=spread,
         )
-
-    def logit(
-        self,
-        batches: Sequence[Batch],
-        use: Sequence[int],
-        embedded: Mapping[int, Mapping[str, Tensor]] | None = None,
-    ) -> Logit:
-        """The mean logit of some members, with gradient, for attribution.
-
-        Args:
-            batches: The same studies as each member reads them.
-            use: Members that answer.
-            embedded: Member -> modality -> replacement of `embed`'s output.
-        """
-        given = embedded or {}
-        return torch.stack([self[k](batches[k], given.get(k)) for k in use]).mean(0)

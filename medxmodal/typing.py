@@ -1,4 +1,4 @@
-"""Tensor aliases with their shapes, and how long work tells how far it is, each defined once.
+"""Tensor aliases with their shapes, each defined once.
 
 Dimensions: `batch` studies, `modalities` in the recipe's order, `tokens` of one modality, `dim`
 the shared token width, `members` of a run, `channels height width` of an image.
@@ -9,7 +9,6 @@ in an annotation (with `from __future__ import annotations`) without importing t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
@@ -51,6 +50,3 @@ if TYPE_CHECKING:
     """2D images after preprocessing."""
 else:
     globals().update(dict.fromkeys(__all__, Any))
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many are done, and how many there are."""

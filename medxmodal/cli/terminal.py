@@ -16,7 +16,7 @@ import typer
 from medxmodal.errors import MedxmodalError
 
 if TYPE_CHECKING:
-    from medxmodal.typing import Progress
+    from medxmodal.progress import Progress
 
 P = ParamSpec("P")
 

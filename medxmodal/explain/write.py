@@ -28,7 +28,7 @@ from medxmodal.records.names import file_names
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
     from medxmodal.explain.explainer import Explainer, Explanation
-    from medxmodal.typing import Progress
+    from medxmodal.progress import Progress
 
 INDEX, JOB = "index.json", ".job"
 RECORDS_VERSION = 1

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from medxmodal.adaptation import Adapted
     from medxmodal.cohort import Cohort
     from medxmodal.pipeline.answers import Answers
+    from medxmodal.progress import Progress
     from medxmodal.records import CalibrationRecord
-    from medxmodal.typing import Progress
 
 Figures = dict[str, dict[str, dict[str, float | None]]]
 COMPARED = ("brier", "log_loss")

@@ -13,7 +13,7 @@ from medxmodal.errors import CohortError
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort, Study
     from medxmodal.model import LoadedRun
-    from medxmodal.typing import Progress
+    from medxmodal.progress import Progress
 
 CHUNK = 64
 

@@ -10,7 +10,7 @@ from medxmodal.pipeline.cohort import CohortView
 if TYPE_CHECKING:
     from medxmodal.cohort.draft import Draft
     from medxmodal.cohort.spec import CohortSpec
-    from medxmodal.typing import Progress
+    from medxmodal.progress import Progress
 
 
 def build(

@@ -13,7 +13,7 @@ from medxmodal.errors import CohortError
 if TYPE_CHECKING:
     from medxmodal.pipeline.cohort import CohortView
     from medxmodal.pipeline.run import Run
-    from medxmodal.typing import Progress
+    from medxmodal.progress import Progress
 
 MARKER = "medxmodal-demo.txt"
 NEW_PATIENTS = 60

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from medxmodal.model import LoadedRun
     from medxmodal.pipeline.answers import Answers
     from medxmodal.pipeline.run import Run
+    from medxmodal.progress import Progress
     from medxmodal.records import CalibrationRecord
-    from medxmodal.typing import Progress
 
 
 class Evaluation:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from medxmodal.cohort import Cohort
     from medxmodal.pipeline.run import Run
+    from medxmodal.progress import Progress
     from medxmodal.records import ExplanationIndex, ExplanationRecord
-    from medxmodal.typing import Progress
 
 
 class ExplanationView:

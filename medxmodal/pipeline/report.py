@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from medxmodal.pipeline.explain import ExplanationsView
+    from medxmodal.progress import Progress
     from medxmodal.reporting import Identity, ReportSummary
-    from medxmodal.typing import Progress
 
 
 def report(

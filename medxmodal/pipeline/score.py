@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from medxmodal.cohort import Cohort
     from medxmodal.pipeline.run import Run
+    from medxmodal.progress import Progress
     from medxmodal.scoring import ScoreSummary
-    from medxmodal.typing import Progress
 
 
 class Scores:

@@ -16,9 +16,9 @@ from medxmodal.pipeline.run import Run
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
     from medxmodal.cohort.study import Study
+    from medxmodal.progress import Progress
     from medxmodal.recipe import Recipe
     from medxmodal.training import CalibratedRun, CrossFit
-    from medxmodal.typing import Progress
 
 
 def train(

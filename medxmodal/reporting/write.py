@@ -16,7 +16,7 @@ from medxmodal.reporting.strings import say
 from medxmodal.reporting.study_page import Identity, explanation_page
 
 if TYPE_CHECKING:
-    from medxmodal.typing import Progress
+    from medxmodal.progress import Progress
 
 FORMATS = ("html",)
 LATER = ("pdf", "dicom", "fhir")

@@ -26,7 +26,7 @@ from medxmodal.scoring.rows import failed_record, to_rows, to_table
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
     from medxmodal.model import LoadedRun
-    from medxmodal.typing import Progress
+    from medxmodal.progress import Progress
 
 Row: TypeAlias = dict[str, Any]
 

@@ -19,8 +19,8 @@ from medxmodal.training.member import MemberPlan, TrainedMember, train_member
 if TYPE_CHECKING:
     from medxmodal.cohort.study import Study
     from medxmodal.model import DiagnosisModel
+    from medxmodal.progress import Progress
     from medxmodal.recipe import Recipe
-    from medxmodal.typing import Progress
 
 PREFLIGHT_CHUNK = 32
 

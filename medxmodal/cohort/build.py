@@ -23,7 +23,8 @@ from medxmodal.cohort.lineage import Lineage, make_lineage
 from medxmodal.cohort.plan import Plan, make_plan
 from medxmodal.cohort.quality import QualityLog
 from medxmodal.cohort.root import HASHED, FolderRoot
-from medxmodal.cohort.sources.table import Row, Table, read_table
+from medxmodal.cohort.sources.rows import Row, Table
+from medxmodal.cohort.sources.table import read_table
 from medxmodal.cohort.spec import CohortSpec, ImageSpec, TabularSpec
 from medxmodal.cohort.study import Study
 from medxmodal.errors import CohortError, PrivacyError, SpecError

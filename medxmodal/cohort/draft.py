@@ -11,7 +11,8 @@ import yaml
 from medxmodal.cohort.draft_files import Naming, find_files, find_namings
 from medxmodal.cohort.draft_label import LabelGuess, guess_label, likely_leaks
 from medxmodal.cohort.profile import Profile, profile
-from medxmodal.cohort.sources.table import Table, read_table
+from medxmodal.cohort.sources.rows import Table
+from medxmodal.cohort.sources.table import read_table
 from medxmodal.errors import CohortError, MedxmodalError, SpecError
 
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".parquet")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from medxmodal.cohort.root import walk
-from medxmodal.cohort.sources.table import Table
+from medxmodal.cohort.sources.rows import Table
 
 IMAGES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".jp2"})
 NOTES = frozenset({".txt", ".md"})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from medxmodal.cohort.profile import Profile
-from medxmodal.cohort.sources.table import Table
+from medxmodal.cohort.sources.rows import Table
 
 MOST_CLASSES = 6
 PURE = 0.95

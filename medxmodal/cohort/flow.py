@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from medxmodal.cohort.cells import Words
 from medxmodal.cohort.plan import Plan
-from medxmodal.cohort.sources.table import Row
+from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec import CohortSpec, RuleSpec
 from medxmodal.records import Flow, FlowStep
 

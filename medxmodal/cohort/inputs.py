@@ -11,7 +11,7 @@ from typing import Protocol
 from medxmodal.cohort.identity import Identity
 from medxmodal.cohort.root import FolderRoot
 from medxmodal.cohort.sources.image import decode_image, load_bytes
-from medxmodal.cohort.sources.table import Row
+from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec import ImageSpec, TabularSpec, TextSpec
 from medxmodal.cohort.study import FileReference, Value
 from medxmodal.cohort.tabular import read_column

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 from typing import ClassVar
 
-from medxmodal.cohort.sources.table import Table
+from medxmodal.cohort.sources.rows import Table
 from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.study import FileReference, Study
 from medxmodal.errors import CohortError, MedxmodalError

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from medxmodal.cohort.sources.table import Table
+from medxmodal.cohort.sources.rows import Table
 from medxmodal.cohort.spec import CohortSpec, ImageSpec, NumberColumn, RuleSpec, TabularSpec, TextSpec
 from medxmodal.cohort.template import Template
 from medxmodal.cohort.where import columns_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from medxmodal.cohort.cells import parse_number, parse_time
-from medxmodal.cohort.sources.table import Table
+from medxmodal.cohort.sources.rows import Table
 
 MISSING_WORDS = frozenset(
     {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from medxmodal.cohort.identity import Identity
 from medxmodal.cohort.inputs import MASK, Found
 from medxmodal.cohort.plan import Plan
-from medxmodal.cohort.sources.table import Table
+from medxmodal.cohort.sources.rows import Table
 from medxmodal.cohort.spec import CohortSpec, ImageSpec, TabularSpec, TextSpec
 from medxmodal.cohort.study import Study
 from medxmodal.records import FailedStudy, Problem, Quality

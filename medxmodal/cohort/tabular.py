@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from medxmodal.cohort import units
 from medxmodal.cohort.cells import Words, parse_number
 from medxmodal.cohort.identity import Identity
-from medxmodal.cohort.sources.table import Row
+from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec import CategoryColumn, NumberColumn
 from medxmodal.cohort.study import Value
 from medxmodal.errors import InputError, SpecError

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medxmodal.cohort.identity import Kept, Keyed
-from medxmodal.cohort.sources.table import Row
+from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec import CategoryColumn, NumberColumn
 from medxmodal.cohort.tabular import Values, read_column
 from medxmodal.errors import SpecError

@@ -9,11 +9,11 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
 from medxmodal.cohort.cells import cell_text
+from medxmodal.cohort.sources.rows import Row, SourceFile, Table
 from medxmodal.errors import InputError, SpecError
 
 MAX_BYTES = 2 << 30
@@ -26,38 +26,6 @@ _DAMAGED_XLSX = (
     SyntaxError, RuntimeError,
 )  # fmt: skip
 """What openpyxl and zipfile raise on damaged or encrypted files."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One record.
-
-    Args:
-        number: As a spreadsheet counts it: the header is row 1.
-        cells: Column -> text, None where empty.
-    """
-
-    number: int
-    cells: Mapping[str, str | None]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table as read.
-
-    Args:
-        columns: Header, in order.
-        rows: Records, without wholly empty rows.
-        sha256: Hash of the file.
-        size: Bytes of the file.
-        notes: What the reader had to assume.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    sha256: str
-    size: int
-    notes: tuple[str, ...] = field(default=())
 
 
 def read_table(path: Path, sheet: int | str = 0) -> Table:
@@ -95,7 +63,8 @@ def read_table(path: Path, sheet: int | str = 0) -> Table:
             notes.append("the table is not UTF-8; it was read as Windows-1252")
         grid = _delimited(text, path.name, "\t" if ".tsv" in name else None)
     columns, rows = _records(grid, path.name)
-    return Table(columns, rows, hashlib.sha256(data).hexdigest(), len(data), tuple(notes))
+    source = SourceFile(hashlib.sha256(data).hexdigest(), len(data))
+    return Table(columns, rows, (source,), tuple(notes))
 
 
 def _text(data: bytes, name: str) -> tuple[str, str]:

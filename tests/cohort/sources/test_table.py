@@ -10,7 +10,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from medxmodal.cohort.sources.table import Table, read_table
+from medxmodal.cohort.sources.rows import Table
+from medxmodal.cohort.sources.table import read_table
 from medxmodal.errors import InputError, MedxmodalError, SpecError
 
 ROWS = [["id", "Age", "when", "note"], ["p1", 57, date(2021, 3, 1), "a, b"], ["p2", 41.5, None, None]]

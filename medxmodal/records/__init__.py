@@ -9,10 +9,12 @@ from medxmodal.records.calibration import (
     pattern_key,
 )
 from medxmodal.records.describe import (
+    BurntInText,
     DescribeRecord,
     FailedStudy,
     Flow,
     FlowStep,
+    LeakSuspect,
     Missingness,
     ModalityCount,
     Problem,
@@ -51,6 +53,7 @@ __all__ = [
     "AttributionFacts",
     "Bar",
     "BarsPanel",
+    "BurntInText",
     "Calibrated",
     "CalibrationRecord",
     "CohortFacts",
@@ -62,6 +65,7 @@ __all__ = [
     "FlowStep",
     "HeatmapPanel",
     "IndexEntry",
+    "LeakSuspect",
     "MemberFacts",
     "Missingness",
     "ModalityCount",

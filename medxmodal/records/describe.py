@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -50,8 +50,32 @@ class FailedStudy(Part):
     reason: str
 
 
+class LeakSuspect(Part):
+    """One input that tells the label suspiciously well on its own.
+
+    The interval holds for all inputs of its kind together: it is widened by how many were tried.
+    """
+
+    kind: Literal["column", "presence", "word", "site"]
+    name: str
+    auroc: float = Field(ge=0.5, le=1)
+    lower: float
+    upper: float
+    n: int
+    why: str
+
+
+class BurntInText(Part):
+    """How many images of a modality seem to have letters or calipers in the picture itself."""
+
+    studies: int
+    suspected: int
+    share: float = Field(ge=0, le=1)
+    study_ids: list[str] = []
+
+
 class Quality(Record):
-    """`quality.json`: problems by study, values set to missing, failed records."""
+    """`quality.json`: problems by study, values set to missing, failed records, what may leak."""
 
     error: ClassVar[type[MedxmodalError]] = CohortError
     again: ClassVar[str] = "build the cohort again"
@@ -60,8 +84,13 @@ class Quality(Record):
     failed: list[FailedStudy] = []
     set_to_missing: dict[str, dict[str, int]] = {}
     duplicate_inputs: list[list[str]] = []
+    near_duplicates: list[list[str]] = []
+    duplicate_rows: list[list[str]] = []
+    burnt_in_text: dict[str, BurntInText] = {}
+    units: dict[str, dict[str, int]] = {}
     constant_columns: list[str] = []
     leak_columns_found: list[str] = []
+    leak_suspects: list[LeakSuspect] = []
     skipped_exclusions: list[str] = []
     notes: list[str] = []
 

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from medxmodal.cohort.unit_spellings import ucum_spelling
 from medxmodal.errors import InputError, SpecError
 
-_SPELLINGS = {
-    "year": "a", "years": "a", "yr": "a", "yrs": "a", "y": "a",
-    "month": "mo", "months": "mo", "week": "wk", "weeks": "wk", "day": "d", "days": "d",
-    "hour": "h", "hours": "h", "minutes": "min", "sec": "s", "seconds": "s",
-    "°c": "Cel", "°f": "[degF]", "mmhg": "mm[Hg]", "bpm": "/min", "iu/l": "[iU]/L", "iu/ml": "[iU]/mL",
-    "mcg/l": "ug/L", "mcg/ml": "ug/mL", "percent": "%", "lbs": "[lb_av]", "lb": "[lb_av]",
-}  # fmt: skip
-"""What people write, in lower case, for UCUM's own spelling."""
+_ARBITRARY = re.compile(r"\[[^\]]*U\]|(?<![a-zA-Z])[a-zA-Z]{0,2}(?:eq|osm)(?![a-zA-Z])")
+"""Units that are defined by an assay or a charge: they convert to nothing but themselves."""
 
 
 class Unit(NamedTuple):
-    """A parsed unit: `amount` times pint's `units`."""
+    """A parsed unit: `amount` times pint's `units`.
+
+    Args:
+        amount: The factor.
+        units: What pint knows.
+        arbitrary: Its units that are defined by a procedure, such as `[iU]`.
+    """
 
     amount: float
     units: Any
+    arbitrary: Counter[str]
 
 
 def convert(value: float, unit: str, to: str) -> float:
@@ -57,11 +61,24 @@ def check_unit(unit: str) -> None:
         ) from error
 
 
+def unit_remark(unit: str) -> str:
+    """What to tell the user about how a unit was read; empty when it is UCUM as written.
+
+    Example:
+        >>> unit_remark("mmHg"), unit_remark("mm[Hg]")
+        ("the unit 'mmHg' was read as UCUM mm[Hg]", '')
+    """
+    text = ucum_spelling(unit)
+    return "" if text == unit.strip() else f"the unit '{unit.strip()}' was read as UCUM {text}"
+
+
 @lru_cache(maxsize=1)
 def _registry() -> Any:  # noqa: ANN401 - ucumvert carries no types
     from ucumvert import PintUcumRegistry
 
-    return PintUcumRegistry()
+    registry = PintUcumRegistry()
+    registry.define("pH_value = [acidity]")
+    return registry
 
 
 @lru_cache(maxsize=1024)
@@ -69,15 +86,19 @@ def _parse(unit: str) -> Unit:
     from lark.exceptions import LarkError
     from pint import PintError
 
-    text = unit.strip().replace("µ", "u").replace("μ", "u").replace(" ", "")
-    text = _SPELLINGS.get(text.lower(), text)
+    text = ucum_spelling(unit)
+    if re.fullmatch(r"\{[^{}]*\}", text):
+        text = "1"  # an annotation alone, such as {score}, counts ones
+    if text == "[pH]":  # UCUM has it, ucumvert's registry does not
+        return Unit(1.0, _registry().Unit("pH_value"), Counter())
     try:
         found = _registry().from_ucum(text)
     except (LarkError, PintError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"unit '{unit}' is not known", hint="Write it in UCUM, for example mg/L.") from error
+    arbitrary = Counter(name.lower() for name in _ARBITRARY.findall(re.sub(r"\{[^{}]*\}", "", text)))
     if isinstance(found, int | float):
-        return Unit(float(found), _registry().dimensionless)
-    return Unit(float(found.magnitude), found.units)
+        return Unit(float(found), _registry().dimensionless, arbitrary)
+    return Unit(float(found.magnitude), found.units, arbitrary)
 
 
 @lru_cache(maxsize=4096)
@@ -87,6 +108,12 @@ def _line(unit: str, to: str) -> tuple[float, float]:
 
     check_unit(to)
     source, target = _parse(unit), _parse(to)
+    if {_base(name) for name in source.arbitrary} != {_base(name) for name in target.arbitrary}:
+        raise SpecError(
+            f"unit '{unit}' cannot be converted to '{to}'",
+            hint="International units, equivalents and osmoles depend on the substance; convert the column "
+            "before, or correct `unit`.",
+        )
     quantity = _registry().Quantity
     try:
         points = [
@@ -95,9 +122,24 @@ def _line(unit: str, to: str) -> tuple[float, float]:
         ]
     except (DimensionalityError, OffsetUnitCalculusError) as error:
         raise SpecError(
-            f"unit '{unit}' cannot be converted to '{to}'",
-            hint="They measure different things; correct the table or `unit`.",
+            f"unit '{unit}' cannot be converted to '{to}'", hint=_why(source.units, target.units)
         ) from error
     if not all(map(math.isfinite, points)):
         raise SpecError(f"unit '{unit}' cannot be converted to '{to}' by a factor")
     return points[1] - points[0], points[0]
+
+
+def _base(name: str) -> str:
+    """An arbitrary unit without its prefix: `meq` and `ueq` are both equivalents."""
+    return name if name.startswith("[") else name[-3:] if name.endswith("osm") else name[-2:]
+
+
+def _why(source: Any, target: Any) -> str:  # noqa: ANN401 - pint's units
+    """What to do about two units that measure different things."""
+    quotient = dict((source / target).dimensionality)
+    if set(quotient) == {"[mass]", "[substance]"} and quotient["[mass]"] == -quotient["[substance]"]:
+        return (
+            "One counts mass and the other amount of substance, so it takes the molar mass of what was "
+            "measured; convert the column before, or keep its own unit."
+        )
+    return "They measure different things; correct the table or `unit`."

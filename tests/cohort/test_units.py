@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medxmodal.cohort.units import check_unit, convert
+from medxmodal.cohort.unit_spellings import LETTERS, SPELLINGS, ucum_spelling
+from medxmodal.cohort.units import check_unit, convert, unit_remark
 from medxmodal.errors import InputError, SpecError
 
 
@@ -22,6 +23,13 @@ from medxmodal.errors import InputError, SpecError
         (5, "µg/mL", "mg/L", 5.0),
         (72, "bpm", "/min", 72.0),
         (120, "mmHg", "mm[Hg]", 120.0),
+        (120, "mm[Hg]", "kPa", 15.9987),
+        (0.4, "1", "%", 40.0),
+        (3, "{score}", "1", 3.0),
+        (12, "[iU]/L", "m[iU]/mL", 12.0),
+        (60, "U/L", "nkat/L", 1000.2),
+        (140, "mEq/L", "ueq/mL", 140.0),
+        (7.4, "pH", "[pH]", 7.4),
     ],
 )
 def test_known_conversions(value: float, unit: str, to: str, expected: float) -> None:
@@ -46,6 +54,63 @@ def test_what_cannot_be_converted_is_said() -> None:
         convert(1, "mg/L", "mmol/L")
     with pytest.raises(SpecError, match="UCUM"):
         check_unit("")
+
+
+@pytest.mark.parametrize(("unit", "to"), [("mg/dL", "mmol/L"), ("umol/L", "mg/dL"), ("nmol", "ng")])
+def test_mass_and_substance_need_the_molar_mass(unit: str, to: str) -> None:
+    with pytest.raises(SpecError, match="molar mass"):
+        convert(1, unit, to)
+
+
+@pytest.mark.parametrize(
+    ("unit", "to"),
+    [("[iU]/L", "10*9/L"), ("/L", "[iU]/L"), ("meq/L", "mmol/L"), ("mosm/kg", "mmol/kg"), ("[iU]", "U")],
+)
+def test_what_an_assay_defines_converts_to_nothing_else(unit: str, to: str) -> None:
+    """Pint alone takes an international unit for a pure number: 5 [iU]/L would be 5 cells a litre."""
+    with pytest.raises(SpecError, match="depend on the substance"):
+        convert(1, unit, to)
+
+
+@pytest.mark.parametrize(
+    ("unit", "ucum"),
+    [
+        ("mmHg", "mm[Hg]"),
+        ("mm Hg", "mm[Hg]"),
+        ("degC", "Cel"),
+        ("C", "Cel"),
+        ("°F", "[degF]"),
+        ("K/uL", "10*3/uL"),
+        ("x10^9/L", "10*9/L"),
+        ("\N{MULTIPLICATION SIGN}10⁹/L", "10*9/L"),
+        ("10e9/L", "10*9/L"),
+        ("IU/L", "[iU]/L"),
+        ("mcg", "ug"),
+        ("mcg/dL", "ug/dL"),
+        ("mEq/L", "meq/L"),
+        ("bpm", "/min"),
+        ("yrs", "a"),
+        ("years", "a"),
+        ("μmol/L", "umol/L"),
+    ],
+)
+def test_what_hospitals_write_is_read_with_a_remark(unit: str, ucum: str) -> None:
+    assert convert(3.5, unit, ucum) == 3.5
+    assert f"'{unit}'" in unit_remark(unit)
+    assert ucum in unit_remark(unit)
+
+
+@pytest.mark.parametrize(
+    "unit", ["mm[Hg]", "10*9/L", "mg/dL", "%", "[iU]/L", "Cel", "K", "c", "f", "{score}", "m"]
+)
+def test_ucum_is_left_alone(unit: str) -> None:
+    assert unit_remark(unit) == ""
+
+
+def test_every_spelling_stands_for_a_unit() -> None:
+    for ucum in [*SPELLINGS.values(), *LETTERS.values()]:
+        check_unit(ucum)
+        assert ucum_spelling(ucum) == ucum
 
 
 @given(st.text(max_size=12))

@@ -1,0 +1,167 @@
+"""`DicomFile`: the header of one DICOM file and where its pixels lie, with every length checked."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from medxmodal.cohort.sources.dicom_limits import MAX_BYTES, MAX_PIXELS, check_fragments, inflated
+from medxmodal.cohort.sources.sniff import sniff
+from medxmodal.errors import InputError
+
+PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
+UNDEFINED = 0xFFFFFFFF
+
+
+@dataclass(frozen=True)
+class DicomFile:
+    """One file, its pixels not yet unpacked.
+
+    Args:
+        dataset: Everything before the pixels.
+        data: The whole file, without deflation.
+        shown: How messages name it.
+        keyword: Which of the three kinds of pixel data it has; empty if none.
+        start: Where their value begins in `data`.
+        length: Bytes they declare.
+    """
+
+    dataset: FileDataset
+    data: bytes
+    shown: str
+    keyword: str = ""
+    start: int = 0
+    length: int = 0
+
+    @property
+    def syntax(self) -> UID:
+        """The transfer syntax, as found where the file does not say."""
+        named = self.dataset.file_meta.get("TransferSyntaxUID")
+        if named:
+            return UID(named)
+        implicit, little = self.dataset.original_encoding
+        if implicit:
+            return ImplicitVRLittleEndian
+        return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+    @property
+    def frames(self) -> int:
+        """How many frames the header declares."""
+        found = self.dataset.get("NumberOfFrames")
+        return 1 if found in (None, "") else int(found)
+
+
+def open_dicom(data: bytes, shown: str) -> DicomFile:
+    """Read a header; call it within `dicom_limits.guarded`.
+
+    Args:
+        data: The file.
+        shown: How messages name it.
+
+    Raises:
+        InputError: It is no DICOM file, or declares a value longer than what is there.
+    """
+    if sniff(data) != "dicom":
+        raise InputError(f"{shown} is no DICOM file" if data else f"{shown} is empty")
+    data = inflated(data, shown)
+    stream, size = io.BytesIO(data), len(data)
+    found: list[tuple[str, int, int]] = []
+
+    def stop(tag: BaseTag, _: str | None, length: int) -> bool:
+        if tag in PIXELS:
+            found.append((PIXELS[int(tag)], stream.tell(), length))
+            return True
+        if length != UNDEFINED and length > size - stream.tell():
+            raise InputError(
+                f"{shown} declares a value of {length} bytes and holds {size - stream.tell()}",
+                hint="It was cut short: export it again.",
+            )
+        return tag > 0x7FE00010
+
+    dataset = read_partial(stream, stop, force=True)
+    return DicomFile(dataset, data, shown, *(found[-1] if found else ()))
+
+
+def check_pixels(file: DicomFile) -> tuple[int, int, int, int]:
+    """Check that the pixels declared are of a sane size and are there, before anything is unpacked.
+
+    Returns:
+        Frames, rows, columns, samples a pixel.
+
+    Raises:
+        InputError: They are not.
+    """
+    shown, dataset = file.shown, file.dataset
+    if not file.keyword:
+        raise InputError(f"{shown} holds no pixels", hint="It is no image, or was cut short.")
+    samples = int(dataset.get("SamplesPerPixel") or 1)
+    frames, rows, columns = file.frames, int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)
+    bits = int(
+        dataset.get("BitsAllocated")
+        or {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(file.keyword, 0)
+    )
+    if min(frames, rows, columns) < 1:
+        raise InputError(f"{shown} declares {frames} frames of {rows} x {columns} pixels")
+    if samples not in (1, 3) or bits not in (1, 8, 16, 32, 64):
+        raise InputError(f"{shown} has {samples} samples of {bits} bits a pixel; 1 or 3 of 1 to 64 are known")
+    if rows * columns > MAX_PIXELS:
+        raise InputError(
+            f"{shown} has {rows} x {columns} pixels; the limit is {MAX_PIXELS // 1_000_000} million"
+        )
+    if frames * rows * columns * samples * max(1, bits // 8) > MAX_BYTES:
+        raise InputError(f"{shown} unpacks to more than {MAX_BYTES >> 30} GiB ({frames} frames)")
+    if file.syntax.is_encapsulated:
+        check_fragments(file.data, file.start, frames, (rows, columns), shown)
+        return frames, rows, columns, samples
+    halved = dataset.get("PhotometricInterpretation") == "YBR_FULL_422"
+    needed = math.ceil(frames * rows * columns * (2 if halved else samples) * bits / 8)
+    there = len(file.data) - file.start
+    if file.length == UNDEFINED or file.length > there or there < needed or file.length < needed:
+        raise InputError(
+            f"{shown} needs {needed} bytes of pixels, declares {file.length} and holds {there}",
+            hint="It was cut short, or its header is wrong: export it again.",
+        )
+    return frames, rows, columns, samples
+
+
+def functional_group(dataset: Dataset, frame: int, name: str, keyword: str) -> object:
+    """A value of one frame: from its own functional group, the shared one, or the plain header.
+
+    Args:
+        dataset: The header.
+        frame: Which frame, from 0.
+        name: The group's sequence, such as `PixelMeasuresSequence`.
+        keyword: The value wanted.
+    """
+    own = dataset.get("PerFrameFunctionalGroupsSequence")
+    shared = dataset.get("SharedFunctionalGroupsSequence")
+    for groups, place in ((own, frame), (shared, 0)):
+        if groups is not None and place < len(groups):
+            items = groups[place].get(name)
+            if items and keyword in items[0]:
+                return items[0].get(keyword)
+    return dataset.get(keyword)
+
+
+def numbers(value: object, count: int, keyword: str, shown: str) -> tuple[float, ...] | None:
+    """A value as so many finite numbers, or None where it is absent.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if value is None or value == "" or value == []:
+        return None
+    try:
+        many = [value] if isinstance(value, str | int | float) else list(value)  # type: ignore[call-overload]
+        found = tuple(float(part) for part in many[:count])
+    except (TypeError, ValueError, OverflowError):
+        found = ()
+    if len(found) != count or not all(map(math.isfinite, found)):
+        raise InputError(f"{shown}: {keyword} is not {count} finite number{'s' * (count > 1)}")
+    return found

@@ -11,10 +11,21 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import NamedTuple
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_LIMIT = re.compile(r"(<=|>=|=<|=>|<|>|\N{LESS-THAN OR EQUAL TO}|\N{GREATER-THAN OR EQUAL TO})(.+)")
+_NARROW = "\N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}\N{FIGURE SPACE}"
+_GROUPED = re.compile(rf"[+-]?\d{{1,3}}([{_NARROW}])\d{{3}}(\1\d{{3}})*(\.\d*)?")
+"""Thousands set apart by the spaces that typesetters use; a plain space may separate two values."""
+_MINUS = str.maketrans(
+    {"\N{MINUS SIGN}": "-", "\N{SMALL HYPHEN-MINUS}": "-", "\N{FULLWIDTH HYPHEN-MINUS}": "-"}
+)
+_SIGNS = {
+    "\N{LESS-THAN OR EQUAL TO}": "<=", "=<": "<=", "\N{GREATER-THAN OR EQUAL TO}": ">=", "=>": ">=",
+}  # fmt: skip
 _YEARS = range(1800, 2200)
-_NOT_FINITE = {"inf", "infinity", "nan"}
+_NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
 
 
 def cell_text(value: object) -> str | None:
@@ -57,14 +68,48 @@ def number_text(value: float) -> str:
 def parse_number(text: str) -> float | None:
     """The number that a text stands for (which may be infinite or NaN), or None.
 
+    Percentages, censored values (`parse_limit`) and decimal commas are no numbers: what they mean is for the
+    spec or the table's reader to say.
+
     Example:
         >>> parse_number("-1.5e3"), parse_number("inf"), parse_number("<5"), parse_number("1_000")
         (-1500.0, inf, None, None)
     """
-    plain = text.strip().replace("\N{MINUS SIGN}", "-")
-    if _NUMBER.fullmatch(plain) or plain.lstrip("+-").lower() in _NOT_FINITE:
+    plain = text.strip()
+    if _NUMBER.fullmatch(plain):
+        return float(plain)
+    plain = plain.translate(_MINUS)
+    if _GROUPED.fullmatch(plain):
+        plain = "".join(sign for sign in plain if sign not in _NARROW)
+    if _NUMBER.fullmatch(plain) or _NOT_FINITE.fullmatch(plain):
         return float(plain)
     return None
+
+
+class Limit(NamedTuple):
+    """A censored value: all that is known is on which side of a number it lies.
+
+    Args:
+        sign: One of `<`, `<=`, `>`, `>=`.
+        value: The number.
+    """
+
+    sign: str
+    value: float
+
+
+def parse_limit(text: str) -> Limit | None:
+    """The censored value that a text such as `<5` stands for, or None.
+
+    Example:
+        >>> parse_limit(">= 90"), parse_limit("5"), parse_limit("< LOD")
+        (Limit(sign='>=', value=90.0), None, None)
+    """
+    found = _LIMIT.fullmatch(text.strip())
+    number = parse_number(found[2]) if found else None
+    if found is None or number is None or not math.isfinite(number):
+        return None
+    return Limit(_SIGNS.get(found[1], found[1]), number)
 
 
 def parse_time(text: str) -> datetime | None:

@@ -1,181 +1,125 @@
-"""Tables: CSV, TSV (also gzipped), XLSX and Parquet, read as text cells without guessing types."""
+"""Tables: CSV, TSV, JSON (also gzipped), XLSX and Parquet, read as text cells without guessing types."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
-import warnings
-import zipfile
-import zlib
-from collections.abc import Iterable
-from pathlib import Path
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
 
-from medxmodal.cohort.cells import cell_text
+from medxmodal.cohort.sources.csv_table import read_csv, unpack
+from medxmodal.cohort.sources.grid import Records, to_records
+from medxmodal.cohort.sources.parquet_table import read_parquet
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
+from medxmodal.cohort.sources.xlsx_table import read_xlsx
 from medxmodal.errors import InputError, SpecError
 
-MAX_BYTES = 2 << 30
-"""A table larger than this, unpacked, is refused."""
-_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".xlsx", ".xlsm", ".parquet")
-
-_DAMAGED_XLSX = (
-    zipfile.BadZipFile, zlib.error, LookupError, ValueError, TypeError, AttributeError, OSError, EOFError,
-    SyntaxError, RuntimeError,
-)  # fmt: skip
-"""What openpyxl and zipfile raise on damaged or encrypted files."""
+_PACKED = (".csv", ".tsv", ".json", ".ndjson", ".jsonl")
+ENDINGS = (*_PACKED, *(f"{ending}.gz" for ending in _PACKED), ".xlsx", ".xlsm", ".parquet")
+"""What can be read."""
+_WILD = frozenset("*?[")
 
 
-def read_table(path: Path, sheet: int | str = 0) -> Table:
+def read_table(path: Path, sheet: int | str = 0, *, columns: Collection[str] | None = None) -> Table:
     """Read a table.
 
     Args:
-        path: A .csv, .tsv (or either .gz), .xlsx or .parquet file.
+        path: A .csv, .tsv, .json, .ndjson (or any of these as .gz), .xlsx or .parquet file.
         sheet: Position or name of the sheet, for .xlsx.
+        columns: Columns to keep in the rows; all by default. `Table.columns` is the whole header anyway.
+            `_file` (stem of the file's name) and `_row` (row in its file; the header is row 1) are
+            there when they are asked for.
 
     Raises:
         SpecError: There is no such file or sheet, or the kind of file is unknown.
-        InputError: The file is damaged, or its rows do not fit its header.
+        InputError: The file is damaged.
     """
     if not path.is_file():
-        near = sorted(p.name for p in path.parent.glob("*") if p.name.lower().endswith(_ENDINGS))[:5]
-        hint = f"Tables there: {', '.join(near)}." if near else "Check --data."
-        raise SpecError(f"the data folder has no table {path.name}", hint=hint)
+        raise SpecError(f"the data folder has no table {path.name}", hint=_near(path.parent))
+    return _read(path, path.name, sheet, columns)
+
+
+def read_tables(
+    folder: Path, pattern: str, sheet: int | str = 0, columns: Collection[str] | None = None
+) -> Table:
+    """Read a table that lies in several files.
+
+    Args:
+        folder: The data folder.
+        pattern: A file relative to it, or a pattern with `*`, `?`, `[...]` or `**`. The files are taken in
+            the order of their paths; a column that one of them lacks is empty there.
+        sheet: Of each file; see `read_table`.
+        columns: See `read_table`.
+
+    Raises:
+        SpecError: Nothing matches, or the pattern leads out of the folder.
+        InputError: A file is damaged.
+    """
+    parts = PurePosixPath(pattern)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise SpecError(f"'{pattern}' leads out of the data folder", hint="Name files inside of it.")
+    if not _WILD & set(pattern):
+        return read_table(folder / pattern, sheet, columns=columns)
+    paths = sorted(
+        (p for p in folder.glob(pattern) if p.is_file()), key=lambda p: p.relative_to(folder).parts
+    )
+    if not paths:
+        raise SpecError(f"no file of the data folder matches '{pattern}'", hint=_near(folder))
+    parted = [_read(path, f"file {i} of {pattern}", sheet, columns) for i, path in enumerate(paths, 1)]
+    return _joined(parted, columns)
+
+
+def _near(folder: Path) -> str:
+    near = sorted(p.name for p in folder.glob("*") if p.name.lower().endswith(ENDINGS))[:5]
+    return f"Tables there: {', '.join(near)}." if near else "Check --data."
+
+
+def _read(path: Path, shown: str, sheet: int | str, columns: Collection[str] | None) -> Table:
     name = path.name.lower()
-    if not name.endswith(_ENDINGS):
+    ending = next((e for e in sorted(ENDINGS, key=len, reverse=True) if name.endswith(e)), None)
+    if ending is None:
         raise SpecError(
-            f"{path.name} is no table that can be read", hint=f"Save it as one of: {', '.join(_ENDINGS)}."
+            f"{shown} is no table that can be read", hint=f"Save it as one of: {', '.join(ENDINGS)}."
         )
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {error.strerror}", hint="Check its rights.") from error
-    notes: list[str] = []
-    if name.endswith((".xlsx", ".xlsm")):
-        grid = _xlsx(data, path.name, sheet)
-    elif name.endswith(".parquet"):
-        grid = _parquet(data, path.name)
-    else:
-        text, encoding = _text(data, path.name)
-        if encoding == "cp1252":
-            notes.append("the table is not UTF-8; it was read as Windows-1252")
-        grid = _delimited(text, path.name, "\t" if ".tsv" in name else None)
-    columns, rows = _records(grid, path.name)
+        raise InputError(f"{shown} cannot be read: {error.strerror}", hint="Check its rights.") from error
     source = SourceFile(hashlib.sha256(data).hexdigest(), len(data))
-    return Table(columns, rows, (source,), tuple(notes))
+    records = _records(data, ending, shown, sheet, columns, path.name[: -len(ending)])
+    return Table(records.columns, records.rows, (source,), records.notes)
 
 
-def _text(data: bytes, name: str) -> tuple[str, str]:
-    if name.lower().endswith(".gz"):
-        try:
-            with gzip.open(io.BytesIO(data)) as stream:
-                data = stream.read(MAX_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{name} is a damaged gzip file", hint="Copy it again.") from error
-    if len(data) > MAX_BYTES:
-        raise InputError(
-            f"{name} has more than {MAX_BYTES >> 30} GiB", hint="Save it as Parquet, or split it."
-        )
-    encoding = next((encoding for bom, encoding in _BOMS if data.startswith(bom)), "utf-8")
-    try:
-        if encoding == "utf-8" and b"\0" in data:
-            raise InputError(f"{name} is not readable as text", hint="Save it as UTF-8.")
-        return data.decode(encoding), encoding
-    except UnicodeDecodeError as error:
-        if encoding != "utf-8":
-            raise InputError(f"{name} is not readable as text", hint="Save it as UTF-8.") from error
-    try:
-        return data.decode("cp1252"), "cp1252"
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is neither UTF-8 nor Windows-1252", hint="Save it as UTF-8.") from error
+def _records(
+    data: bytes, ending: str, shown: str, sheet: int | str, columns: Collection[str] | None, stem: str
+) -> Records:
+    if ending in {".xlsx", ".xlsm"}:
+        return to_records(read_xlsx(data, shown, sheet), shown, columns, stem)
+    if ending == ".parquet":
+        return to_records(read_parquet(data, shown, columns), shown, columns, stem)
+    if ending.endswith(".gz"):
+        data = unpack(data, shown)
+    if ending.removesuffix(".gz") in {".csv", ".tsv"}:
+        return to_records(read_csv(data, shown, "\t" if ".tsv" in ending else None), shown, columns, stem)
+    from medxmodal.cohort.sources.json_table import json_lines, with_problems
+
+    return with_problems(*json_lines(data, shown), shown, columns, stem)
 
 
-def _delimited(text: str, name: str, delimiter: str | None) -> Iterable[Iterable[object]]:
-    delimiter = delimiter or _delimiter(text)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    grid: list[list[str]] = []
-    try:
-        grid.extend(rows)
-    except csv.Error as error:
-        raise InputError(
-            f"{name} cannot be read near line {rows.line_num}: {error}",
-            hint="Check the quotation marks there.",
-        ) from error
-    return grid
-
-
-def _delimiter(text: str) -> str:
-    """The separator that the header row uses most, outside of quotation marks."""
-    quoted, counts = False, dict.fromkeys(",;\t|", 0)
-    for sign in text:
-        if sign == '"':
-            quoted = not quoted
-        elif sign in "\r\n" and not quoted:
-            break
-        elif sign in counts and not quoted:
-            counts[sign] += 1
-    return max(counts, key=lambda sign: counts[sign])
-
-
-def _xlsx(data: bytes, name: str, sheet: int | str) -> Iterable[Iterable[object]]:
-    import openpyxl
-
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(part.file_size for part in archive.infolist()) > MAX_BYTES:
-                raise InputError(f"{name} unpacks to more than {MAX_BYTES >> 30} GiB")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about spreadsheet extensions that hold no values
-            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-            names = list(book.sheetnames)
-            known = sheet in names if isinstance(sheet, str) else -1 < sheet < len(names)
-            if not known:
-                raise SpecError(f"{name} has no sheet {sheet!r}", hint=f"Its sheets: {', '.join(names)}.")
-            page = book[sheet if isinstance(sheet, str) else names[sheet]]
-            if not hasattr(page, "reset_dimensions"):
-                raise SpecError(f"{name}: sheet {sheet!r} is a chart, not a table")
-            page.reset_dimensions()
-            return [list(row) for row in page.iter_rows(values_only=True)]
-    except _DAMAGED_XLSX as error:
-        raise InputError(f"{name} is no readable XLSX file", hint="Open and save it again.") from error
-
-
-def _parquet(data: bytes, name: str) -> Iterable[Iterable[object]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"{name} is no readable Parquet file", hint="Write it again.") from error
-    names = [n for n in table.column_names if not n.startswith("__index_level_")]
-    columns = [table.column(n).to_pylist() for n in names]
-    return [names, *(list(row) for row in zip(*columns, strict=True))]
-
-
-def _records(grid: Iterable[Iterable[object]], name: str) -> tuple[tuple[str, ...], tuple[Row, ...]]:
-    rows = iter(grid)
-    header = [cell_text(cell) or "" for cell in next(rows, [])]
-    while header and not header[-1]:
-        header.pop()
-    if not header:
-        raise InputError(f"{name} is empty: its first row has no column names")
-    named = [column for column in header if column]
-    doubled = sorted({column for column in named if named.count(column) > 1})
-    if doubled:
-        raise InputError(f"{name} has the column '{doubled[0]}' twice", hint="Rename one of them.")
-    found: list[Row] = []
-    for number, row in enumerate(rows, 2):
-        cells = [cell_text(cell) for cell in row]
-        if not any(cell is not None for cell in cells):
-            continue
-        if any(cell is not None for cell in cells[len(header) :]):
-            raise InputError(
-                f"{name} row {number} has {len(cells)} cells, but the header has {len(header)}",
-                hint="Quote texts that hold the separator.",
-            )
-        cells += [None] * (len(header) - len(cells))
-        found.append(Row(number, {c: v for c, v in zip(header, cells, strict=False) if c}))
-    return tuple(named), tuple(found)
+def _joined(tables: list[Table], columns: Collection[str] | None) -> Table:
+    """One table of several: numbers go on, places name the file by its position."""
+    header = dict.fromkeys(name for table in tables for name in table.columns)
+    wanted = [name for name in header if columns is None or name in columns]
+    rows: list[Row] = []
+    start = 0
+    for position, table in enumerate(tables, 1):
+        absent = dict.fromkeys(name for name in wanted if name not in table.columns)
+        last = start + 1
+        for row in table.rows:
+            last = start + row.number
+            cells = {**row.cells, **absent} if absent else row.cells
+            rows.append(Row(last, cells, row.problem, f"{row.shown} of file {position}"))
+        start = last
+    said = Counter(note for table in tables for note in table.notes)
+    notes = tuple(f"{note} ({count} of {len(tables)} files)" for note, count in said.items())
+    return Table(tuple(header), tuple(rows), tuple(f for table in tables for f in table.files), notes)

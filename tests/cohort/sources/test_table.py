@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from medxmodal.cohort.sources.rows import Table
-from medxmodal.cohort.sources.table import read_table
+from medxmodal.cohort.sources.table import read_table, read_tables
 from medxmodal.errors import InputError, MedxmodalError, SpecError
 
 ROWS = [["id", "Age", "when", "note"], ["p1", 57, date(2021, 3, 1), "a, b"], ["p2", 41.5, None, None]]
@@ -89,7 +89,6 @@ def test_windows_text_is_read_and_said(tmp_path: Path) -> None:
         ("t.csv", b"", "is empty"),
         ("t.csv", b"\n1,2\n", "is empty"),
         ("t.csv", b"id,x,id\n1,2,3\n", "has the column 'id' twice"),
-        ("t.csv", b"id,x\n1,2,3\n", "row 2 has 3 cells, but the header has 2"),
         ("t.csv", b'id,x\n1,"2\n', "near line"),
         ("t.csv", "id,x\n1,2\n".encode("utf-16-le"), "not readable as text"),
         ("t.csv", b"id\n\x81\x8d\n", "neither UTF-8 nor Windows-1252"),
@@ -124,3 +123,85 @@ def test_a_table_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("id\n1\n")
     with pytest.raises(SpecError, match=r"no table t\.csv.*other\.csv"):
         read_table(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx", "json"])
+def test_only_the_columns_asked_for_are_kept(tmp_path: Path, kind: str) -> None:
+    frame = pd.DataFrame(
+        {"id": ["a", None, "b", "c"], "x": [1.5, None, None, 2.5], "note": ["", "", "n", "m"]}
+    )
+    path = tmp_path / f"ward.{kind}"
+    if kind == "csv":
+        frame.to_csv(path, index=False)
+    elif kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "xlsx":
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_json(path, orient="records")
+    table = read_table(path, columns={"x", "_file", "_row", "absent"})
+    assert table.columns == ("id", "x", "note", "_file", "_row")
+    assert cells(table) == [
+        {"x": "1.5", "_file": "ward", "_row": "2"},
+        {"x": None, "_file": "ward", "_row": "4"},
+        {"x": "2.5", "_file": "ward", "_row": "5"},
+    ]
+    assert "_file" not in read_table(path).columns
+    assert read_tables(tmp_path, path.name, columns={"x", "_file", "_row", "absent"}) == table
+
+
+def test_several_files_are_one_table(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "two.csv").write_text("id,y\n3,4\n,\n5,6,7\n")
+    (tmp_path / "a.csv").write_bytes("id,x\n1,ü\n".encode("latin-1"))
+    (tmp_path / "c.csv").write_text("id,x\n8,9\n")
+    (tmp_path / "c.txt").write_text("no table")
+    table = read_tables(tmp_path, "**/*.csv", columns=["id", "x", "_file", "_row"])
+    assert table.columns == ("id", "x", "_file", "_row", "y")
+    assert [tuple(row.cells[c] for c in ("id", "x", "_file", "_row")) for row in table.rows] == [
+        ("1", "ü", "a", "2"),
+        ("3", None, "two", "2"),
+        (None, None, "two", "4"),
+        ("8", "9", "c", "2"),
+    ]
+    assert [bool(row.problem) for row in table.rows] == [False, False, True, False]
+    assert [row.shown for row in table.rows] == [
+        "row 2 of file 1",
+        "row 2 of file 2",
+        "row 4 of file 2",
+        "row 2 of file 3",
+    ]
+    assert len({row.number for row in table.rows}) == 4
+    assert len(table.files) == 3
+    assert table.notes == ("the table is not UTF-8; it was read as Windows-1252 (1 of 3 files)",)
+
+
+def test_the_files_of_a_pattern_are_never_named(tmp_path: Path) -> None:
+    (tmp_path / "Doe_Jane.json").write_text("{")
+    with pytest.raises(InputError, match=r"^file 1 of \*\.json is no readable JSON") as error:
+        read_tables(tmp_path, "*.json")
+    assert "Doe" not in str(error.value)
+
+
+@pytest.mark.parametrize("pattern", ["../*.csv", "/etc/*.csv", "x/../../t.csv"])
+def test_a_pattern_stays_in_the_data_folder(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(SpecError, match="leads out of the data folder"):
+        read_tables(tmp_path, pattern)
+
+
+def test_a_pattern_that_matches_nothing_names_the_tables_there(tmp_path: Path) -> None:
+    (tmp_path / "other.csv").write_text("id\n1\n")
+    with pytest.raises(SpecError, match=r"matches 'lab\*\.csv'.*other\.csv"):
+        read_tables(tmp_path, "lab*.csv")
+
+
+def test_kidney_records_flatten(shared_data: Path) -> None:
+    table = read_table(shared_data / "kidney_kits" / "kits.json")
+    assert len(table.rows) == 210
+    assert not table.notes
+    first = table.rows[0]
+    assert first.cells["case_id"] == "case_00000"
+    assert first.cells["comorbidities.copd"] == "false"
+    assert first.cells["last_preop_egfr.value"] == "77"
+    assert first.shown == "record 1"
+    assert not any(row.problem for row in table.rows)

@@ -20,7 +20,7 @@ MAX_BYTES = 512 << 20
 MAX_PIXELS = 64_000_000
 """Larger images are refused before they are unpacked."""
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
-_DAMAGED = (
+DAMAGED = (
     OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError,
     MemoryError, struct.error, zlib.error,
 )  # fmt: skip
@@ -102,7 +102,7 @@ def decode_image(data: bytes, shown: str) -> np.ndarray:
         raise InputError(f"{shown} is no image of a known format ({', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{shown} has more than {MAX_PIXELS // 1_000_000} million pixels") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise InputError(f"{shown} is damaged or cut short") from error
 
 

@@ -21,7 +21,7 @@ from medxmodal.cohort.identity import Kept, Keyed
 from medxmodal.cohort.keys import check_apart
 from medxmodal.cohort.lineage import Lineage
 from medxmodal.cohort.quality import blocking
-from medxmodal.cohort.root import FolderRoot
+from medxmodal.cohort.root import MADE, FolderRoot
 from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.split import hold_out, put_aside
 from medxmodal.cohort.study import FileReference, Study
@@ -123,7 +123,7 @@ class Cohort(Sequence[Study]):
         """
         folder = Path(folder)
         head = on_disk.read_json(folder, on_disk.COHORT)
-        root = _data_root(data, head.get("data_root"))
+        root = _data_root(data, head.get("data_root"), folder / on_disk.MADE_FOLDER)
         try:
             if head["format_version"] != on_disk.FORMAT_VERSION:
                 raise CohortError(
@@ -176,9 +176,23 @@ class Cohort(Sequence[Study]):
         records = {on_disk.FLOW: self.flow, on_disk.QUALITY: self.quality, on_disk.LINEAGE: self.lineage}
         texts = {name: r.model_dump_json(indent=1) for name, r in records.items() if r is not None}
         texts[on_disk.COHORT] = json.dumps(self._head(), indent=1, ensure_ascii=False)
-        on_disk.write_folder(folder, texts, on_disk.to_table(self.spec, self.studies, self.period))
+        table = on_disk.to_table(self.spec, self.studies, self.period)
+        on_disk.write_folder(folder, texts, table, self._made())
         self.folder = folder
         return folder
+
+    def _made(self) -> list[Path]:
+        """The inputs of its studies that lie in no data folder."""
+        found = {
+            path
+            for study in self.studies
+            for fields in study.inputs.values()
+            for value in fields.values()
+            for part in (value if isinstance(value, tuple) else (value,))
+            if isinstance(part, FileReference) and part.locator.startswith(MADE)
+            for path in part.paths()
+        }
+        return sorted(found)
 
     def _head(self) -> dict[str, Any]:
         labels = self.labels()
@@ -344,12 +358,15 @@ class CohortSplit(NamedTuple):
     test: Cohort
 
 
-def _data_root(data: str | Path | None, recorded: str | None) -> FolderRoot | None:
+def _data_root(data: str | Path | None, recorded: str | None, made: Path) -> FolderRoot | None:
+    here = made if made.is_dir() else None
     if data is not None:
         if not Path(data).is_dir():
             raise CohortError(f"there is no data folder {data}", hint="Check --data.")
-        return FolderRoot(Path(data).resolve())
-    return FolderRoot(Path(recorded)) if recorded and Path(recorded).is_dir() else None
+        return FolderRoot(Path(data).resolve(), made=here)
+    if recorded and Path(recorded).is_dir():
+        return FolderRoot(Path(recorded), made=here)
+    return FolderRoot(made, made=here) if here else None
 
 
 def _problems(spec: CohortSpec, quality: Quality) -> dict[str, dict[str, str]]:

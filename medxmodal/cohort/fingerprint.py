@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.study import FileReference, Study, Value
 
-_WORDING = {"title", "licence", "cite", "table", "ids"}
+_WORDING = {"title", "licence", "cite", "table", "tables", "ids"}
 
 
 def study_content(study: Study) -> str:
@@ -64,7 +64,7 @@ def cohort_fingerprint(spec: CohortSpec, studies: Sequence[Study], content: Sequ
 def _plain(value: Value) -> object:
     if isinstance(value, FileReference):
         return value.sha256
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def _hash(tree: object) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
+from medxmodal.cohort.candidates import NO_INDEX
+from medxmodal.cohort.case import Case
 from medxmodal.cohort.cells import Words
 from medxmodal.cohort.plan import Plan
-from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec import CohortSpec, RuleSpec
+from medxmodal.cohort.where import columns_of
 from medxmodal.records import Flow, FlowStep
 
 
@@ -19,58 +22,74 @@ class FlowLog:
         step: What the start is called.
     """
 
-    def __init__(self, found: int, step: str = "records in the table") -> None:
-        self.found = self.remaining = found
-        self.excluded = self.failed = 0
-        self.steps = [FlowStep(step=step, remaining=found)]
+    def __init__(self, found: int = 0, step: str = "records in the table") -> None:
+        self.found = found
+        self.first = step
+        self.failed = 0
+        self.removed: Counter[tuple[str, str]] = Counter()
 
     def exclude(self, step: str, removed: int, reason: str) -> None:
-        """Some left by a rule."""
-        self.excluded += removed
-        self._leave(step, removed, reason)
+        """Some left by a rule; the steps keep the order in which they were first named."""
+        self.removed[step, reason] += removed
+
+    @property
+    def excluded(self) -> int:
+        """All that left by a rule."""
+        return self.removed.total()
 
     def fail(self, removed: int) -> None:
         """Some could not become a study."""
         self.failed += removed
-        if removed:
-            self._leave("records that could not become a study", removed, "listed in quality.json")
-
-    def _leave(self, step: str, removed: int, reason: str) -> None:
-        self.remaining -= removed
-        self.steps.append(FlowStep(step=step, removed=removed, remaining=self.remaining, reason=reason))
 
     def finish(self) -> Flow:
         """The flow, whose numbers add up."""
-        assert self.found == self.remaining + self.excluded + self.failed
+        remaining = self.found
+        steps = [FlowStep(step=self.first, remaining=remaining)]
+        leaving = dict(self.removed)
+        if self.failed:
+            leaving["records that could not become a study", "listed in quality.json"] = self.failed
+        for (step, reason), removed in leaving.items():
+            remaining -= removed
+            steps.append(FlowStep(step=step, removed=removed, remaining=remaining, reason=reason))
+        assert self.found == remaining + self.excluded + self.failed
         return Flow(
-            found=self.found,
-            steps=self.steps,
-            excluded=self.excluded,
-            failed=self.failed,
-            studies=self.remaining,
+            found=self.found, steps=steps, excluded=self.excluded, failed=self.failed, studies=remaining
         )
 
 
-def select(rows: Sequence[Row], spec: CohortSpec, plan: Plan, log: FlowLog) -> list[Row]:
-    """The records that the spec's rules keep.
+class Selection:
+    """The spec's rules, applied to cases.
 
     An `include` rule keeps the records for which it is true, an `exclude` rule removes the records for
     which it is true; a comparison with a missing value is neither true nor false.
     """
-    missing = {name: Words(words) for name, words in spec.missing_words().items() if words}
-    kept = list(rows)
-    for verb, rules in (("include", plan.include), ("exclude", plan.exclude)):
-        for rule in rules:
+
+    def __init__(self, spec: CohortSpec, plan: Plan) -> None:
+        self.missing = {name: Words(words) for name, words in spec.missing_words().items() if words}
+        self.rules = [("include", rule) for rule in plan.include] + [("exclude", r) for r in plan.exclude]
+
+    def select(self, cases: Sequence[Case], without_index: int, log: FlowLog) -> list[Case]:
+        """The cases that the rules keep; records that cannot be read stay, to be listed as failed."""
+        log.found += len(cases) + without_index
+        if without_index or (NO_INDEX, NO_INDEX) in log.removed:
+            log.exclude(NO_INDEX, without_index, NO_INDEX)
+        kept = list(cases)
+        for verb, rule in self.rules:
             before = len(kept)
-            kept = [row for row in kept if not _leaves(verb, rule, row, missing)]
-            log.exclude(f"{verb} {rule.where}", before - len(kept), rule.reason)
-    return kept
+            kept = [case for case in kept if case.row.problem or not self._leaves(verb, rule, case)]
+            log.exclude(f"{verb} {rule.shown}", before - len(kept), rule.reason)
+        return kept
 
-
-def _leaves(verb: str, rule: RuleSpec, row: Row, missing: dict[str, Words]) -> bool:
-    cells = {
-        name: None if cell is None or (name in missing and cell in missing[name]) else cell
-        for name, cell in row.cells.items()
-    }
-    holds = rule.rule.holds(cells)
-    return holds is True if verb == "exclude" else holds is not True
+    def _leaves(self, verb: str, rule: RuleSpec, case: Case) -> bool:
+        if rule.source:
+            holds = any(
+                rule.rule.holds(event.row.cells) is True for event in case.known(rule.source, rule.window)
+            )
+            return holds if verb == "exclude" else not holds
+        cells = {}
+        for name in columns_of(rule.rule):
+            cell = case.row.cells.get(name)
+            declared = cell is not None and name in self.missing and cell in self.missing[name]
+            cells[name] = None if declared else cell
+        held = rule.rule.holds(cells)
+        return held is True if verb == "exclude" else held is not True

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medxmodal.cohort.spec import CategoryColumn, CohortSpec, ImageSpec, TabularSpec
+from medxmodal.cohort.located import several
+from medxmodal.cohort.spec import CategoryColumn, CohortSpec, FileInput, TabularSpec, TimeseriesSpec
 from medxmodal.cohort.study import FileReference, Study, Value
 from medxmodal.errors import CohortError
 
@@ -20,17 +21,22 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 STUDIES, COHORT = "studies.parquet", "cohort.json"
 QUALITY, LINEAGE, FLOW = "quality.json", "lineage.json", "flow.json"
-FILES = frozenset({STUDIES, COHORT, QUALITY, LINEAGE, FLOW})
+MADE_FOLDER = "inputs"
+"""Inputs that the build made, such as volumes unpacked from a file of arrays; named by content."""
+FILES = frozenset({STUDIES, COHORT, QUALITY, LINEAGE, FLOW, MADE_FOLDER})
 _FILE_FIELDS = ("", "_sha256", "_size")
 
 
-def write_folder(folder: Path, texts: Mapping[str, str], studies: pa.Table) -> None:
+def write_folder(
+    folder: Path, texts: Mapping[str, str], studies: pa.Table, made: Sequence[Path] = ()
+) -> None:
     """Write a cohort folder, replacing an older cohort but nothing else.
 
     Args:
         folder: Where to.
         texts: Name -> JSON text.
         studies: The table of studies.
+        made: Inputs that lie in the cohort itself.
 
     Raises:
         CohortError: The folder holds something that is no cohort, or cannot be written.
@@ -51,6 +57,9 @@ def write_folder(folder: Path, texts: Mapping[str, str], studies: pa.Table) -> N
         for name, text in texts.items():
             (fresh / name).write_text(text + "\n", encoding="utf-8")
         pq.write_table(studies, fresh / STUDIES, compression="zstd")
+        for path in made:
+            (fresh / MADE_FOLDER).mkdir(exist_ok=True)
+            shutil.copyfile(path, fresh / MADE_FOLDER / path.name)
         if folder.exists():
             folder.rename(scratch / "old")
         fresh.rename(folder)
@@ -111,19 +120,19 @@ def to_table(spec: CohortSpec, studies: Sequence[Study], periods: Sequence[int |
         ("site", pa.string(), [s.site for s in studies]),
         ("index_time", pa.timestamp("us"), [s.index_time for s in studies]),
         ("index_period", pa.int32(), list(periods)),
-        (f"label.{spec.task}", pa.int8(), [s.labels.get(spec.task) for s in studies]),
     ]
+    if spec.label:
+        columns.append((f"label.{spec.task}", pa.int8(), [s.labels.get(spec.task) for s in studies]))
     for name, modality in spec.modalities.items():
         rows = [s.inputs.get(name, {}) for s in studies]
-        if isinstance(modality, ImageSpec):
-            for field in ("file", "mask"):
+        if isinstance(modality, FileInput):
+            for field in file_fields(modality):
                 cells = [row.get(field) for row in rows]
-                files = [c if isinstance(c, FileReference) else None for c in cells]
-                columns += [
-                    (f"{name}.{field}", pa.string(), [f and f.locator for f in files]),
-                    (_hash_column(name, field), pa.string(), [f and f.sha256 for f in files]),
-                    (_size_column(name, field), pa.int64(), [f and f.size for f in files]),
-                ]
+                columns += _file_columns(name, field, cells, listed=several(modality))
+        elif isinstance(modality, TimeseriesSpec):
+            for field in ("times", *modality.columns):
+                values = [list(v) if isinstance(v := row.get(field), tuple) else None for row in rows]
+                columns.append((f"{name}.{field}", pa.list_(pa.float64()), values))
         elif isinstance(modality, TabularSpec):
             for field, column in modality.columns.items():
                 kind = pa.string() if isinstance(column, CategoryColumn) else pa.float64()
@@ -132,6 +141,31 @@ def to_table(spec: CohortSpec, studies: Sequence[Study], periods: Sequence[int |
             columns.append((f"{name}.text", pa.string(), [row.get("text") for row in rows]))
     arrays = [pa.array(values, type=kind) for _, kind, values in columns]
     return pa.table(arrays, schema=pa.schema([(name, kind) for name, kind, _ in columns]))
+
+
+def file_fields(modality: FileInput) -> tuple[str, ...]:
+    """The fields of a modality whose inputs are files."""
+    return ("file", "mask") if hasattr(modality, "mask") else ("file",)
+
+
+def _file_columns(
+    name: str, field: str, cells: Sequence[Value], *, listed: bool
+) -> list[tuple[str, pa.DataType, list[Any]]]:
+    """Locator, hash and size of each study's file, or lists of them where a study may have several."""
+    import pyarrow as pa
+
+    kinds = ((f"{name}.{field}", pa.string(), "locator"), (_hash_column(name, field), pa.string(), "sha256"))
+    found: list[tuple[str, pa.DataType, list[Any]]] = []
+    for column, kind, attribute in (*kinds, (_size_column(name, field), pa.int64(), "size")):
+        if listed:
+            groups: list[Any] = [
+                [getattr(file, attribute) for file in c] if isinstance(c, tuple) else None for c in cells
+            ]
+            found.append((column, pa.list_(kind), groups))
+        else:
+            files = [c if isinstance(c, FileReference) else None for c in cells]
+            found.append((column, kind, [f and getattr(f, attribute) for f in files]))
+    return found
 
 
 def read_rows(folder: Path) -> list[dict[str, Any]]:
@@ -162,12 +196,13 @@ def to_study(
     inputs: dict[str, dict[str, Value]] = {}
     for name, modality in spec.modalities.items():
         fields: dict[str, Value] = {}
-        if isinstance(modality, ImageSpec):
-            for field in ("file", "mask"):
-                locator = row[f"{name}.{field}"]
-                fields[field] = locator and make_reference(
-                    name, field, locator, row[_hash_column(name, field)], row[_size_column(name, field)]
-                )
+        if isinstance(modality, FileInput):
+            for field in file_fields(modality):
+                fields[field] = _files(name, field, row, make_reference)
+        elif isinstance(modality, TimeseriesSpec):
+            for field in ("times", *modality.columns):
+                cell = row[f"{name}.{field}"]
+                fields[field] = None if cell is None else tuple(cell)
         elif isinstance(modality, TabularSpec):
             fields = {field: _value(row[f"{name}.{field}"], c) for field, c in modality.columns.items()}
         else:
@@ -175,8 +210,23 @@ def to_study(
         if any(value is not None for value in fields.values()):
             inputs[name] = fields
     index_time: datetime | None = row["index_time"]
-    labels = {spec.task: row[f"label.{spec.task}"]}
+    labels = {spec.task: row[f"label.{spec.task}"]} if spec.label else {}
     return Study(row["study_id"], row["patient_id"], row["site"], inputs, labels, index_time, dict(problems))
+
+
+def _files(
+    name: str,
+    field: str,
+    row: Mapping[str, Any],
+    make_reference: Any,  # noqa: ANN401 - as in `to_study`
+) -> Value:
+    locator = row[f"{name}.{field}"]
+    sha256, size = row[_hash_column(name, field)], row[_size_column(name, field)]
+    if isinstance(locator, list):
+        parts = zip(locator, sha256, size, strict=True)
+        return tuple(make_reference(name, field, *part) for part in parts) or None
+    reference: FileReference | None = locator and make_reference(name, field, locator, sha256, size)
+    return reference
 
 
 def _hash_column(name: str, field: str) -> str:
@@ -193,7 +243,7 @@ def _separator(column: CategoryColumn) -> str:
 
 def _cell(value: Value, column: object) -> str | float | None:
     if isinstance(value, tuple) and isinstance(column, CategoryColumn):
-        return _separator(column).join(value)
+        return _separator(column).join(map(str, value))
     return value if isinstance(value, str | float) else None
 
 

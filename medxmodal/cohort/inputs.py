@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from medxmodal.cohort.case import Case
 from medxmodal.cohort.identity import Identity
+from medxmodal.cohort.readings import CategoryReader, NumberReader, make_reader
 from medxmodal.cohort.root import FolderRoot
-from medxmodal.cohort.sources.image import decode_image, load_bytes
-from medxmodal.cohort.sources.rows import Row
-from medxmodal.cohort.spec import ImageSpec, TabularSpec, TextSpec
-from medxmodal.cohort.study import FileReference, Value
-from medxmodal.cohort.tabular import read_column
-from medxmodal.cohort.template import Template
-from medxmodal.errors import InputError, SpecError
+from medxmodal.cohort.spec import TabularSpec, TimeseriesSpec
+from medxmodal.cohort.study import Value
 
 MASK = "mask"
-MAX_NOTE_BYTES = 16 << 20
 
 
 @dataclass
@@ -31,6 +26,7 @@ class Found:
         problems: Field -> what is wrong; the modality cannot be used.
         remarks: Field -> what is wrong, though the modality can be used without it.
         content: Hash of the decoded pixels, to find the same image under two patients.
+        facts: What the decoder saw of each file, such as its perceptual hash.
         files: Relative paths of the files read.
     """
 
@@ -38,6 +34,7 @@ class Found:
     problems: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     content: str = ""
+    facts: list[Mapping[str, object]] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
 
@@ -49,136 +46,139 @@ class Surroundings:
         root: The data folder.
         identity: How inputs and cells may be named.
         masks: Whether lesion masks are read (an unlabelled export may have none).
+        scratch: A private folder for what is fetched.
     """
 
     root: FolderRoot
     identity: Identity
     masks: bool = True
+    scratch: Path | None = None
 
 
 class InputReader(Protocol):
-    """Reads one modality."""
+    """Reads one modality whose values become part of the cohort."""
 
-    def read(self, index: int, row: Row, position: int) -> Found:
-        """The inputs of one record; `index` counts records, `position` the studies kept, from 1."""
+    def read(self, case: Case) -> Found:
+        """The inputs of one case."""
 
+    def check(self, *, final: bool) -> None:
+        """Raise SpecError when what was read so far is not what the spec says."""
 
-class ImageReader:
-    """Checks every image by decoding it once, and records its content hash."""
+    @property
+    def set_to_missing(self) -> dict[str, dict[str, int]]:
+        """Field -> why -> how many values were dropped."""
 
-    def __init__(self, name: str, spec: ImageSpec, around: Surroundings) -> None:
-        self.name, self.around = name, around
-        self.file = Template.parse(spec.file)
-        self.mask = Template.parse(spec.mask) if spec.mask and around.masks else None
-
-    def read(self, index: int, row: Row, position: int) -> Found:
-        """References to the image and its mask."""
-        del index
-        found = Found()
-        try:
-            reference, shape, content = self._reference(self.file, "file", row, position, found)
-        except (InputError, SpecError) as error:
-            found.problems["file"] = f"row {row.number}: {error.message}"
-            return found
-        if reference is None:
-            return found
-        found.fields, found.content = {"file": reference, MASK: None}, content
-        if self.mask is not None:
-            try:
-                mask, mask_shape, _ = self._reference(self.mask, MASK, row, position, found)
-                if mask is not None and mask_shape != shape:
-                    raise InputError(f"{mask.shown} has {mask_shape} pixels, its image {shape}")
-                found.fields[MASK] = mask
-            except (InputError, SpecError) as error:
-                found.remarks[MASK] = f"row {row.number}: {error.message}; used without mask"
-        return found
-
-    def _reference(
-        self, template: Template, what: str, row: Row, position: int, found: Found
-    ) -> tuple[FileReference | None, tuple[int, int], str]:
-        relative = template.fill(row.cells)
-        if relative is None:
-            return None, (0, 0), ""
-        around = self.around
-        noun = self.name if what == "file" else f"{self.name} {what}"
-        early = f"the {noun}" if around.identity.keyed else f"{noun} {relative}"
-        data = load_bytes(around.root.folder / relative, early)
-        sha256 = hashlib.sha256(data).hexdigest()
-        shown = around.identity.shown(noun, position, relative, sha256)
-        pixels = decode_image(data, shown)
-        content = hashlib.sha256(repr((pixels.shape, pixels.dtype.str)).encode() + pixels.tobytes())
-        around.root.known[sha256] = around.root.folder / relative
-        found.files.append(relative)
-        locator = around.identity.locator(relative, sha256)
-        reference = FileReference(locator, sha256, len(data), shown, around.root)
-        return reference, pixels.shape[:2], content.hexdigest()
+    @property
+    def units(self) -> dict[str, dict[str, int]]:
+        """Field -> unit in the records -> how many values had it."""
 
 
 class TabularReader:
-    """The columns of the table, read as wholes first."""
+    """Numbers and categories."""
 
-    def __init__(self, spec: TabularSpec, rows: Sequence[Row], around: Surroundings) -> None:
-        self.columns = {
-            name: read_column(name, column, rows, around.identity) for name, column in spec.columns.items()
-        }
+    def __init__(self, spec: TabularSpec, around: Surroundings) -> None:
+        self.readers: dict[str, NumberReader | CategoryReader] = {}
+        for name, column in spec.columns.items():
+            table = column.source or spec.source
+            inherited = {}
+            if table is not None and column.source is None:
+                inherited = {"window": column.window or spec.window, "where": column.where or spec.where}
+            own = column.model_copy(update=inherited) if inherited else column
+            self.readers[name] = make_reader(name, own, table, around.identity)
 
-    def read(self, index: int, row: Row, position: int) -> Found:
+    def read(self, case: Case) -> Found:
         """Values by column; absent when nothing at all is known."""
-        del row, position
         found = Found()
-        values = {name: column.values[index] for name, column in self.columns.items()}
-        if any(value is not None for value in values.values()):
-            found.fields = dict(values)
-        for name, column in self.columns.items():
-            if index in column.problems:
-                found.problems[name] = column.problems[index]
+        values: dict[str, Value] = {}
+        for name, reader in self.readers.items():
+            taken = reader.read(case)
+            values[name] = taken.value
+            if taken.problem:
+                found.problems[name] = taken.problem
+        if any(_says(reader, values[name]) for name, reader in self.readers.items()):
+            found.fields = values
         return found
+
+    def check(self, *, final: bool) -> None:
+        """Look at every column as a whole."""
+        for reader in self.readers.values():
+            reader.check(final=final)
 
     @property
     def set_to_missing(self) -> dict[str, dict[str, int]]:
         """Column -> why -> how many values were dropped."""
         return {
-            n: dict(sorted(c.set_to_missing.items())) for n, c in self.columns.items() if c.set_to_missing
+            n: dict(sorted(r.set_to_missing.items())) for n, r in self.readers.items() if r.set_to_missing
         }
 
+    @property
+    def units(self) -> dict[str, dict[str, int]]:
+        """Column -> unit in the records -> how many values had it."""
+        return {n: dict(sorted(r.units.items())) for n, r in self.readers.items() if r.units}
 
-class TextReader:
-    """A note, from a column or a file; the text itself becomes part of the cohort."""
 
-    def __init__(self, name: str, spec: TextSpec, around: Surroundings) -> None:
-        self.name, self.column, self.around = name, spec.column, around
-        self.file = Template.parse(spec.file) if spec.file else None
+def _says(reader: NumberReader | CategoryReader, value: Value) -> bool:
+    """Whether a value says that the record has the modality: a count of no rows does not."""
+    counted = reader.column.take in {"count", "any"}
+    return value not in {0.0, "no"} if counted else value is not None
 
-    def read(self, index: int, row: Row, position: int) -> Found:
-        """The note's text."""
-        del index, position
-        if self.file is None:
-            text = row.cells[self.column or ""]
-            return Found({"text": text} if text else {})
-        found = Found()
-        try:
-            text = self._note(self.file, row.cells, found)
-        except (InputError, SpecError) as error:
-            found.problems["text"] = f"row {row.number}: {error.message}"
-            return found
-        if text:
-            found.fields["text"] = text
-        return found
 
-    def _note(self, template: Template, cells: Mapping[str, str | None], found: Found) -> str | None:
-        relative = template.fill(cells)
-        if relative is None:
-            return None
-        shown = f"the {self.name}" if self.around.identity.keyed else f"{self.name} {relative}"
-        data = load_bytes(Path(self.around.root.folder, relative), shown)
-        if len(data) > MAX_NOTE_BYTES:
-            raise InputError(f"{shown} has {len(data) >> 20} MiB; a note is shorter")
-        found.files.append(relative)
-        for encoding in ("utf-8-sig", "cp1252"):
-            try:
-                text = data.decode(encoding)
-            except UnicodeDecodeError:
+class TimeseriesReader:
+    """Values over time: every row with at least one value is a time point."""
+
+    def __init__(self, name: str, spec: TimeseriesSpec, around: Surroundings) -> None:
+        self.name, self.spec = name, spec
+        self.table = spec.source or ""
+        columns = {c: column.model_copy(update={"where": None}) for c, column in spec.columns.items()}
+        self.readers = {
+            c: NumberReader(c, column, self.table, around.identity) for c, column in columns.items()
+        }
+        self.rules = {c: column.rule for c, column in spec.columns.items()}
+        self.cut = 0
+
+    def read(self, case: Case) -> Found:
+        """`times` and one tuple a column."""
+        points: dict[float, dict[str, float]] = {}
+        for event in case.pick(self.spec, self.table, self.spec.rule):
+            if event.moment is None:
                 continue
-            if "\0" not in text:
-                return text.strip()
-        raise InputError(f"{shown} is no text", hint="Save it as UTF-8.")
+            hours = float(f"{event.moment.start - case.index.start:.9g}")
+            for name, reader in self.readers.items():
+                rule = self.rules[name]
+                if rule is not None and rule.holds(event.row.cells) is not True:
+                    continue
+                taken = reader.number(event.row.cells, event.row.shown)
+                if taken.problem:
+                    reader.set_to_missing["not a number, or without a known unit"] += 1
+                if isinstance(taken.value, float):
+                    points.setdefault(hours, {})[name] = taken.value
+        times = sorted(points)
+        self.cut += max(0, len(times) - self.spec.most)
+        times = times[-self.spec.most :]
+        if not times:
+            return Found()
+        series = {name: tuple(points[t].get(name) for t in times) for name in self.readers}
+        return Found({"times": tuple(times), **series})
+
+    def check(self, *, final: bool) -> None:
+        """Look at every column as a whole."""
+        for reader in self.readers.values():
+            reader.check(final=final)
+
+    @property
+    def set_to_missing(self) -> dict[str, dict[str, int]]:
+        """Column -> why -> how many values were dropped."""
+        dropped = {n: dict(sorted(r.set_to_missing.items())) for n, r in self.readers.items()}
+        if self.cut:
+            dropped["times"] = {f"earlier than the latest {self.spec.most}": self.cut}
+        return {name: counts for name, counts in dropped.items() if counts}
+
+    @property
+    def units(self) -> dict[str, dict[str, int]]:
+        """Column -> unit in the records -> how many values had it."""
+        return {n: dict(sorted(r.units.items())) for n, r in self.readers.items() if r.units}
+
+
+def is_empty(found: Iterable[Found]) -> bool:
+    """Whether nothing at all is known of a record, nor wrong with it."""
+    return not any(f.fields or f.problems for f in found)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from typing import ClassVar
 
-from medxmodal.cohort.sources.rows import Table
+from medxmodal.cohort.sources.rows import SourceFile
 from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.study import FileReference, Study
 from medxmodal.errors import CohortError, MedxmodalError
@@ -36,13 +36,20 @@ class Lineage(Record):
     code: dict[str, str]
 
 
-def make_lineage(spec: CohortSpec, table: Table, studies: Sequence[Study]) -> Lineage:
+def make_lineage(
+    spec: CohortSpec, tables: Mapping[str, Sequence[SourceFile]], studies: Sequence[Study]
+) -> Lineage:
     """Hashes of the spec and of every input, each content once."""
+    read = ((use, file) for use, found in tables.items() for file in found)
     files = {(use, f.sha256): InputFile(use=use, sha256=f.sha256, size=f.size) for use, f in _files(studies)}
     return Lineage(
         spec_sha256=spec.sha256,
         inputs=[
-            InputFile(use="table", sha256=table.sha256, size=table.size),
+            *(
+                InputFile(use=use, sha256=f.sha256, size=f.size)
+                for use, found in tables.items()
+                for f in found
+            ),
             *(files[place] for place in sorted(files)),
         ],
         code=code_versions(),
@@ -66,5 +73,6 @@ def _files(studies: Sequence[Study]) -> Iterator[tuple[str, FileReference]]:
     for study in studies:
         for modality, fields in study.inputs.items():
             for name, value in fields.items():
-                if isinstance(value, FileReference):
-                    yield f"{modality}.{name}", value
+                for part in value if isinstance(value, tuple) else (value,):
+                    if isinstance(part, FileReference):
+                        yield f"{modality}.{name}", part

@@ -10,6 +10,8 @@ from pathlib import Path
 from medxmodal.errors import InputError
 
 HASHED = "sha256:"
+MADE = "made:"
+"""Locator of an input that lies in the cohort itself."""
 
 
 class FolderRoot:
@@ -21,15 +23,25 @@ class FolderRoot:
     Args:
         folder: The data folder.
         known: Content hash -> file, as far as already known.
+        made: Folder of inputs that the build made, such as volumes unpacked from one file of arrays.
     """
 
-    def __init__(self, folder: Path, known: dict[str, Path] | None = None) -> None:
+    def __init__(self, folder: Path, known: dict[str, Path] | None = None, made: Path | None = None) -> None:
         self.folder = folder
+        self.made = made
         self.known = dict(known or {})
         self._by_size: dict[int, list[Path]] | None = None
 
     def path(self, locator: str, sha256: str, size: int) -> Path:
         """The file, or InputError when it cannot be found."""
+        if locator.startswith(MADE):
+            name = locator.removeprefix(MADE)
+            path = (self.made or self.folder) / name
+            if self.made is None or "/" in name or not path.is_file():
+                raise InputError(
+                    f"the cohort has no input {name[:12]}... of its own", hint="Build the cohort again."
+                )
+            return path
         if not locator.startswith(HASHED):
             path = self.folder / locator
             if not path.is_file():

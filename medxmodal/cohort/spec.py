@@ -4,192 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from medxmodal.cohort.cells import cell_text
+from medxmodal.cohort.spec_base import NAME, Section, Window, Words, as_tree
+from medxmodal.cohort.spec_columns import CategoryColumn, Column, NumberColumn
+from medxmodal.cohort.spec_modalities import (
+    FILES,
+    FileInput,
+    ImageSpec,
+    ModalitySpec,
+    TabularSpec,
+    TextPart,
+    TextSpec,
+    TimeseriesSpec,
+    VideoSpec,
+    VolumeSpec,
+)
+from medxmodal.cohort.spec_rules import LabelSpec, RuleSpec
+from medxmodal.cohort.spec_tables import EventTable, IndexSpec, SiteSpec, TableSpec
 from medxmodal.cohort.spec_yaml import parse_spec, read_spec
 from medxmodal.cohort.template import Template
-from medxmodal.cohort.where import Rule, parse_where
-from medxmodal.errors import SpecError
 
-
-def _as_text(value: object) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return cell_text(value) or ""
-    raise ValueError("YAML does not read this as text; write it in quotes")
-
-
-Text: TypeAlias = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
-Words: TypeAlias = list[Text]
-Interval: TypeAlias = tuple[float, float]
-_NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
-
-
-class Section(BaseModel):
-    """A part of a spec: frozen, unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def _checked(check: Callable[[str], object], text: str) -> str:
-    try:
-        check(text)
-    except SpecError as error:
-        raise ValueError(str(error)) from error
-    return text
-
-
-FileTemplate: TypeAlias = Annotated[
-    str, BeforeValidator(lambda text: _checked(Template.parse, _as_text(text)))
-]
-
-
-class TableSpec(Section):
-    """Where the records are: one row a study."""
-
-    file: Text
-    patient: Text
-    study: Text | None = None
-    sheet: int | str = 0
-
-
-class ColumnRef(Section):
-    """A column by name."""
-
-    column: Text
-
-
-class RuleSpec(Section):
-    """Who is in or out, and why."""
-
-    where: Annotated[str, BeforeValidator(lambda text: _checked(parse_where, _as_text(text)))]
-    reason: Text
-
-    @property
-    def rule(self) -> Rule:
-        """The parsed rule."""
-        return parse_where(self.where)
-
-
-class LabelSpec(Section):
-    """The task: its name, and the column with its two values."""
-
-    name: Annotated[str, Field(pattern=_NAME)]
-    column: Text
-    positive: Text
-    negative: Text
-
-    @model_validator(mode="after")
-    def _two_values(self) -> Self:
-        if self.positive == self.negative:
-            raise ValueError(f"positive and negative are both '{self.positive}'")
-        return self
-
-
-class SiteSpec(Section):
-    """Where the data came from: a column, or one name for all."""
-
-    column: Text | None = None
-    value: Text | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.column is None) == (self.value is None):
-            raise ValueError("give either `column` or `value`")
-        return self
-
-
-class NumberColumn(Section):
-    """A number with its unit (UCUM).
-
-    Args:
-        unit: Unit of the values in the cohort.
-        unit_column: Column that holds each record's own unit; values are converted to `unit`.
-        range: Outside of it a value is set to missing, and counted.
-        reference: The laboratory's normal range, for reports.
-        missing: Texts that mean missing.
-        label: Name for readers.
-    """
-
-    type: Literal["number"]
-    unit: str = ""
-    unit_column: Text | None = None
-    range: Interval | None = None
-    reference: Interval | None = None
-    missing: Words = []
-    label: str = ""
-
-    @field_validator("range", "reference")
-    @classmethod
-    def _ordered(cls, value: Interval | None) -> Interval | None:
-        if value is not None and value[0] >= value[1]:
-            raise ValueError("the first number must be below the second")
-        return value
-
-    @model_validator(mode="after")
-    def _has_unit(self) -> Self:
-        if self.unit_column and not self.unit:
-            raise ValueError("`unit_column` needs `unit`, the unit to convert to")
-        return self
-
-
-class CategoryColumn(Section):
-    """A category, or several in one cell.
-
-    Args:
-        many: The sign that separates several values in one cell, for example `&`.
-        values: The closed list of allowed values, if there is one.
-        missing: Texts that mean missing.
-        label: Name for readers.
-    """
-
-    type: Literal["category"]
-    many: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    values: Words | None = None
-    missing: Words = []
-    label: str = ""
-
-
-Column: TypeAlias = Annotated[NumberColumn | CategoryColumn, Field(discriminator="type")]
-
-
-class ImageSpec(Section):
-    """One 2D image a study, with an optional lesion mask."""
-
-    kind: Literal["image"]
-    file: FileTemplate
-    mask: FileTemplate | None = None
-
-
-class TabularSpec(Section):
-    """Columns of the table."""
-
-    kind: Literal["tabular"]
-    columns: dict[str, Column] = Field(min_length=1)
-
-
-class TextSpec(Section):
-    """A clinical note, in a column or in a file."""
-
-    kind: Literal["text"]
-    column: Text | None = None
-    file: FileTemplate | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.column is None) == (self.file is None):
-            raise ValueError("give either `column` or `file`")
-        return self
-
-
-ModalitySpec: TypeAlias = Annotated[ImageSpec | TabularSpec | TextSpec, Field(discriminator="kind")]
+__all__ = [
+    "FILES", "CategoryColumn", "CohortSpec", "Column", "EventTable", "FileInput", "ImageSpec", "IndexSpec",
+    "LabelSpec", "ModalitySpec", "NumberColumn", "RuleSpec", "SiteSpec", "TableSpec", "TabularSpec",
+    "TextPart", "TextSpec", "TimeseriesSpec", "VideoSpec", "VolumeSpec", "Window",
+]  # fmt: skip
+UNLABELLED = "unlabelled"
+"""Name of the task of a cohort without a label."""
 
 
 class CohortSpec(Section):
@@ -211,12 +57,15 @@ class CohortSpec(Section):
     simulated: bool = False
     ids: Literal["keep", "keyed"] = "keyed"
     table: TableSpec
-    index_time: ColumnRef | None = None
+    tables: dict[Annotated[str, Field(pattern=NAME)], EventTable] = {}
+    index_time: IndexSpec | None = None
+    window: Window | None = None
+    timezone: str | None = None
     include: list[RuleSpec] = []
     exclude: list[RuleSpec] = []
-    label: LabelSpec
+    label: LabelSpec | None = None
     site: SiteSpec
-    modalities: dict[Annotated[str, Field(pattern=_NAME)], ModalitySpec] = Field(min_length=1)
+    modalities: dict[Annotated[str, Field(pattern=NAME)], ModalitySpec] = Field(min_length=1)
     leaks: Words = []
 
     @classmethod
@@ -231,12 +80,22 @@ class CohortSpec(Section):
 
     @property
     def task(self) -> str:
-        """Name of the label."""
-        return self.label.name
+        """Name of the label; `unlabelled` where there is none."""
+        return self.label.name if self.label else UNLABELLED
+
+    @property
+    def positive(self) -> str:
+        """Name of the positive class."""
+        return self.label.positive if self.label else "yes"
+
+    @property
+    def negative(self) -> str:
+        """Name of the negative class."""
+        return self.label.negative if self.label else "no"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types for JSON; `parse` of it gives an equal spec."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return as_tree(self)
 
     @property
     def sha256(self) -> str:
@@ -244,31 +103,86 @@ class CohortSpec(Section):
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()
 
     def missing_words(self) -> dict[str, list[str]]:
-        """Column -> the texts that mean missing there."""
+        """Column of the record -> the texts that mean missing there."""
         return {
-            name: column.missing
+            column.column or name: column.missing
             for modality in self.modalities.values()
             if isinstance(modality, TabularSpec)
             for name, column in modality.columns.items()
+            if not (column.source or modality.source)
         }
+
+    @model_validator(mode="after")
+    def _tables_are_there(self) -> Self:
+        for path, name in _named_tables(self):
+            if name not in self.tables:
+                known = ", ".join(self.tables) or "none"
+                raise PydanticCustomError(
+                    "table", "there is no table '{name}' in `tables` (there: {known})",
+                    {"name": name, "known": known, "path": path},
+                )  # fmt: skip
+        return self
 
     @model_validator(mode="after")
     def _no_leak_is_an_input(self) -> Self:
         barred = {name: "is listed in `leaks`" for name in self.leaks}
-        barred |= {self.table.patient: "is the patient id", self.label.column: "is the label"}
+        barred[self.table.patient] = "is the patient id"
         if self.table.study:
             barred[self.table.study] = "is the study id"
-        for name, modality in self.modalities.items():
-            used: dict[str, str] = {}
-            if isinstance(modality, TabularSpec):
-                used = {column: f"modalities.{name}.columns.{column}" for column in modality.columns}
-            elif isinstance(modality, TextSpec) and modality.column:
-                used = {modality.column: f"modalities.{name}.column"}
-            for column, path in used.items():
-                if column in barred:
-                    raise PydanticCustomError(
-                        "leak",
-                        "column '{column}' {why}, so it cannot be an input",
-                        {"column": column, "why": barred[column], "path": path},
-                    )
+        label = self.label
+        own = {name: "is the label" for name in label.columns} if label and label.column else {}
+        for path, source, column in used_columns(self):
+            why = barred.get(f"{source}.{column}" if source else "") or barred.get(column)
+            if why is None and source is None:
+                why = own.get(column)
+            if why is None and label and label.column == column and label.source == source:
+                why = "is the label"
+            if why is not None and not (source and why.endswith("id")):
+                raise PydanticCustomError(
+                    "leak", "column '{column}' {why}, so it cannot be an input",
+                    {"column": column, "why": why, "path": path},
+                )  # fmt: skip
         return self
+
+
+def _named_tables(spec: CohortSpec) -> list[tuple[str, str]]:
+    """Path in the spec and name, for every table that the spec speaks of."""
+    found = [(f"tables.{name}.through", t.through) for name, t in spec.tables.items()]
+    if spec.index_time:
+        found.append(("index_time.from", spec.index_time.source))
+    if spec.label:
+        found += [("label.from", spec.label.source), ("label.followed", spec.label.followed)]
+    found.append(("site.from", spec.site.source))
+    for verb in ("include", "exclude"):
+        found += [(f"{verb}.{i}.from", rule.source) for i, rule in enumerate(getattr(spec, verb))]
+    for name, modality in spec.modalities.items():
+        here = f"modalities.{name}"
+        found.append((f"{here}.from", modality.source))
+        if isinstance(modality, TabularSpec):
+            found += [(f"{here}.columns.{c}.from", column.source) for c, column in modality.columns.items()]
+        if isinstance(modality, TextSpec):
+            found += [(f"{here}.parts.{i}.from", part.source) for i, part in enumerate(modality.parts)]
+    return [(path, name) for path, name in found if name is not None]
+
+
+def used_columns(spec: CohortSpec) -> list[tuple[str, str | None, str]]:
+    """Path in the spec, table (None: the record) and column, for every column that becomes an input."""
+    found: list[tuple[str, str | None, str]] = []
+    for name, modality in spec.modalities.items():
+        here = f"modalities.{name}"
+        if isinstance(modality, TabularSpec | TimeseriesSpec):
+            for key, column in modality.columns.items():
+                counted = column.take in {"count", "any"} or (column.take == "since" and column.source)
+                if not counted:
+                    source = column.source or modality.source
+                    found.append((f"{here}.columns.{key}", source, column.column or key))
+        elif isinstance(modality, TextSpec):
+            if modality.column:
+                found.append((f"{here}.column", modality.source, modality.column))
+            if modality.line:
+                columns = Template.parse(modality.line).columns
+                found += [(f"{here}.line", modality.source, column) for column in columns]
+            for i, part in enumerate(modality.parts):
+                columns = Template.parse(part.line).columns
+                found += [(f"{here}.parts.{i}.line", part.source, column) for column in columns]
+    return found

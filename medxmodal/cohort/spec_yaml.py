@@ -123,7 +123,8 @@ def _readable(
         return f"{where}: `{tag}` is '{came}'; expected {expected}", ""
     message = str(first["msg"]).removeprefix("Value error, ")
     came = first["input"]
-    shown = f" (got {came!r})" if isinstance(came, str | int | float | bool) and kind != "leak" else ""
+    tells = isinstance(came, str | int | float | bool) and kind not in {"leak", "table"}
+    shown = f" (got {came!r})" if tells else ""
     return f"{where}: {message}{shown}", ""
 
 
@@ -165,12 +166,14 @@ def _keys_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     for part in loc:
         here = _step(_unwrap(here), part)
     here = _unwrap(here)
-    return list(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+    if not (isinstance(here, type) and issubclass(here, BaseModel)):
+        return []
+    return [field.alias or name for name, field in here.model_fields.items()]
 
 
 def _step(here: object, part: str | int) -> object:
     if isinstance(here, type) and issubclass(here, BaseModel):
-        field = here.model_fields.get(str(part))
+        field = next((f for n, f in here.model_fields.items() if str(part) in {n, f.alias}), None)
         return None if field is None else field.annotation
     if get_origin(here) is dict:
         return get_args(here)[1]

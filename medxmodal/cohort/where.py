@@ -5,6 +5,7 @@ rule  := all ("or" all)*            all := test ("and" test)*
 test  := "not" test | "(" rule ")" | column comparison
 comparison := ("==" | "!=" | "<" | "<=" | ">" | ">=") literal
             | ["not"] "in" "[" literal ("," literal)* "]"
+            | ["not"] "contains" text
             | "is" ["not"] "missing"
 literal := number | 'text' | "text"       column := name | `any name`
 ```
@@ -41,7 +42,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_WORDS = {"and", "or", "not", "in", "is", "missing"}
+_WORDS = {"and", "or", "not", "in", "is", "missing", "contains"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,22 @@ class Among:
 
     def __str__(self) -> str:
         return f"{_name(self.column)} in [{', '.join(map(_literal, self.literals))}]"
+
+
+@dataclass(frozen=True)
+class Contains:
+    """`column contains 'text'`, upper and lower case alike."""
+
+    column: str
+    text: str
+
+    def holds(self, row: Row) -> bool | None:
+        """True, False, or None when the cell is missing."""
+        cell = row[self.column]
+        return None if cell is None else self.text.casefold() in cell.casefold()
+
+    def __str__(self) -> str:
+        return f"{_name(self.column)} contains {_literal(self.text)}"
 
 
 @dataclass(frozen=True)
@@ -147,7 +164,7 @@ class Either:
         return f"({self.left}) or ({self.right})"
 
 
-Rule: TypeAlias = Comparison | Among | Missing | Not | Both | Either
+Rule: TypeAlias = Comparison | Among | Contains | Missing | Not | Both | Either
 
 
 def parse_where(text: str) -> Rule:
@@ -273,9 +290,12 @@ class _Parser:
         if self._take("in"):
             among = Among(column, self._list())
             return Not(among) if negated else among
+        if self._take("contains"):
+            contains = Contains(column, self._text())
+            return Not(contains) if negated else contains
         sign = self._next.text
         if negated or not self._take("==", "!=", "<", "<=", ">", ">="):
-            raise self._wrong(self._next.place, "==, !=, <, <=, >, >=, `in [..]` or `is missing`")
+            raise self._wrong(self._next.place, "==, !=, <, <=, >, >=, `in [..]`, `contains` or `is missing`")
         return Comparison(column, sign, self._value())
 
     def _list(self) -> tuple[Literal, ...]:
@@ -292,6 +312,13 @@ class _Parser:
             raise self._wrong(token.place, "a number or a quoted text")
         self.at += 1
         return float(token.text) if token.kind == "number" else token.text[1:-1]
+
+    def _text(self) -> str:
+        token = self._next
+        if token.kind != "text":
+            raise self._wrong(token.place, "a quoted text")
+        self.at += 1
+        return token.text[1:-1]
 
     def _wrong(self, place: int, expected: str) -> SpecError:
         found = self.text[place : place + 20].strip() or "the end"

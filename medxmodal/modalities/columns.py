@@ -48,14 +48,14 @@ class ColumnState:
         """A category cell as a tuple of categories; empty when missing."""
         if value is None:
             return ()
-        return value if isinstance(value, tuple) else (str(value),)
+        return tuple(map(str, value)) if isinstance(value, tuple) else (str(value),)
 
     def shown(self, value: Value) -> str:
         """The value in words."""
         if value is None or value == ():
             return "missing"
         if isinstance(value, tuple):
-            return ", ".join(value)
+            return ", ".join(map(str, value))
         return f"{value:g}" if isinstance(value, float | int) else str(value)
 
     def encode(self, value: Value) -> list[float]:

@@ -95,9 +95,9 @@ def evaluate(
 
     chosen, studies = as_run(run), as_cohort(cohort)
     task = chosen.record.task.name
-    if studies.spec.label.name != task:
+    if studies.spec.task != task:
         raise CohortError(
-            f"the run predicts '{task}', but the cohort's label is '{studies.spec.label.name}'",
+            f"the run predicts '{task}', but the cohort's label is '{studies.spec.task}'",
             hint="Name them alike in the cohort spec.",
         )
     refuse_overlap(chosen.folder, chosen.record, studies, "evaluation")

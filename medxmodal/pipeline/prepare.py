@@ -45,9 +45,9 @@ def prepare(recipe: str | Path | Recipe, cohort: Cohort | str | Path, settings: 
     found = cohort if isinstance(cohort, Cohort) else Cohort.load(Path(cohort))
     if len(found) == 0:
         raise CohortError("the cohort has no studies", hint="Look at its flow with `medxmodal describe`.")
-    if read.task.name != found.spec.label.name:
+    if read.task.name != found.spec.task:
         raise RecipeError(
-            f"the recipe predicts '{read.task.name}', but the cohort's label is '{found.spec.label.name}'",
+            f"the recipe predicts '{read.task.name}', but the cohort's label is '{found.spec.task}'",
             hint="Name them alike: task.name in the recipe, label.name in the spec.",
         )
     modalities, said = resolve_modalities(read, found.spec.modalities)

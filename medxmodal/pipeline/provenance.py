@@ -55,7 +55,7 @@ def run_record(
 ) -> RunRecord:
     """`run.json` of a finished training."""
     recipe, plan = prepared.recipe, prepared.plan
-    label = prepared.cohort.spec.label
+    spec = prepared.cohort.spec
     models = [member.model for member in fitted.members]
     return RunRecord(
         name=prepared.name,
@@ -66,8 +66,8 @@ def run_record(
         task=TaskFacts(
             name=recipe.task.name,
             kind=recipe.task.kind,
-            positive=recipe.task.positive or str(label.positive),
-            negative=str(label.negative),
+            positive=recipe.task.positive or spec.positive,
+            negative=spec.negative,
         ),
         cohort=_cohort_facts(prepared.cohort, fitted),
         modalities={

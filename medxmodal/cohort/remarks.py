@@ -1,0 +1,64 @@
+"""What can be said of a cohort as a whole, once all its records are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from medxmodal.cohort.plan import Plan
+from medxmodal.cohort.quality import constant_columns
+from medxmodal.cohort.spec import CohortSpec, TextSpec
+from medxmodal.cohort.store import RECORDS
+from medxmodal.cohort.study import Study
+from medxmodal.cohort.study_builder import StudyBuilder
+
+
+def remark_on(
+    spec: CohortSpec,
+    columns: Mapping[str, tuple[str, ...]],
+    plan: Plan,
+    builder: StudyBuilder,
+    studies: Sequence[Study],
+) -> None:
+    """Write down in the quality log what concerns the cohort as a whole.
+
+    Args:
+        spec: Its spec.
+        columns: Table -> its columns.
+        plan: What of the spec could be asked of them.
+        builder: Which made the studies, and holds the log.
+        studies: The studies.
+    """
+    quality = builder.quality
+    present, absent = _leaks(spec, columns)
+    quality.leaks += present
+    if absent and plan.labelled:
+        quality.notes.append(f"`leaks` names columns that the table does not have: {', '.join(absent)}")
+    if spec.label:
+        unknown = sum(study.labels[spec.task] is None for study in studies)
+        if unknown:
+            quality.notes.append(f"{unknown} of {len(studies)} studies have no label")
+        for why, count in sorted(builder.labels.unknown.items()):
+            quality.notes.append(f"{count} labels are unknown: {why}")
+    if spec.site.column and (lost := sum(study.site == "unknown" for study in studies)):
+        quality.notes.append(f"{lost} studies have no site; they are at the site 'unknown'")
+    notes = [m for m in spec.modalities.values() if isinstance(m, TextSpec)]
+    if spec.ids == "keyed" and any(not note.scrub for note in notes):
+        quality.notes.append("notes are kept word for word: check that they name nobody")
+    for why, count in sorted(builder.left_out.items()):
+        quality.notes.append(f"{why}: {count} left out")
+    for name, reader in builder.values.items():
+        for column, counts in reader.set_to_missing.items():
+            quality.set_to_missing[f"{name}.{column}"] = counts
+        for column, counts in reader.units.items():
+            quality.units[f"{name}.{column}"] = counts
+    quality.constant += constant_columns(spec, studies)
+
+
+def _leaks(spec: CohortSpec, columns: Mapping[str, tuple[str, ...]]) -> tuple[list[str], list[str]]:
+    """The leak columns that are there, and those that are not; `table.column` outside of the records."""
+    known = set(columns[RECORDS])
+    known |= {f"{table}.{column}" for table in spec.tables for column in columns[table]}
+    present = [name for name in spec.leaks if name in known]
+    gone = {name for name in spec.tables if not columns[name]}
+    absent = [name for name in spec.leaks if name not in known and name.partition(".")[0] not in gone]
+    return present, absent

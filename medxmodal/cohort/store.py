@@ -1,0 +1,194 @@
+"""Opening a spec's tables, whatever they come from, as parts that hold all rows of some records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from medxmodal.cohort.root import FolderRoot
+from medxmodal.cohort.sources.rows import Row, SourceFile, Table
+from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.spec_tables import EventTable, Source
+from medxmodal.cohort.where import parse_where
+from medxmodal.errors import InputError, SpecError
+
+RECORDS = "table"
+"""Name of the table of records among all tables."""
+
+
+@dataclass(frozen=True)
+class RawPart:
+    """All rows of some records.
+
+    Args:
+        records: The records.
+        tables: Table -> rows.
+    """
+
+    records: list[Row]
+    tables: Mapping[str, list[Row]]
+
+
+@dataclass
+class Store:
+    """All tables of a spec.
+
+    Args:
+        columns: Table -> its columns; the records under `table`.
+        files: Table -> what it was read from.
+        parts: Gives the rows, part by part; a record's rows are all in one part.
+        notes: What the readers had to assume, or left out and why.
+        whole: Whether there is one part only.
+    """
+
+    columns: dict[str, tuple[str, ...]]
+    files: dict[str, tuple[SourceFile, ...]]
+    parts: Callable[[], Iterator[RawPart]]
+    notes: list[str] = field(default_factory=list)
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What reading needs to know.
+
+    Args:
+        spec: The spec.
+        root: The data folder.
+        scratch: A private folder for what is spilled or fetched.
+        needed: Table -> columns that will be read; all where a table is not named.
+        spare: Tables that need not be there.
+        workers: Processes that may be used.
+        validate: How much of FHIR is checked whole: `none`, `sample` or `full`.
+    """
+
+    spec: CohortSpec
+    root: FolderRoot
+    scratch: Path
+    needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    spare: frozenset[str] = frozenset()
+    workers: int = 1
+    validate: str = "sample"
+
+
+def open_store(opening: Opening) -> Store:
+    """Open all tables.
+
+    Raises:
+        SpecError: A table is not there and is not optional.
+        InputError: A table cannot be read.
+    """
+    spec = opening.spec
+    sources: dict[str, Source] = {RECORDS: spec.table, **spec.tables}
+    fhir = {name: source for name, source in sources.items() if source.fhir}
+    store = Store({}, {}, lambda: iter(()))
+    rows: dict[str, list[Row]] = {}
+    for name, source in sources.items():
+        if name in fhir:
+            continue
+        table = _read(opening, name, source)
+        store.columns[name], store.files[name] = table.columns, table.files
+        store.notes += [note if name == RECORDS else f"{name}: {note}" for note in table.notes]
+        rows[name] = _wanted(source, list(table.rows))
+    if not fhir:
+        store.parts = lambda: iter([RawPart(rows[RECORDS], _without_records(rows))])
+        return store
+    from medxmodal.cohort.store_fhir import open_fhir
+
+    return open_fhir(opening, fhir, store, rows)
+
+
+def _without_records(rows: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    return {name: found for name, found in rows.items() if name != RECORDS}
+
+
+def _wanted(source: Source, rows: list[Row]) -> list[Row]:
+    """The rows for which the table's own `where` holds."""
+    if not isinstance(source, EventTable) or source.where is None:
+        return rows
+    rule = parse_where(source.where)
+    return [row for row in rows if rule.holds(row.cells) is True]
+
+
+def _read(opening: Opening, name: str, source: Source) -> Table:
+    try:
+        return _READERS[source.kind](opening, name, source)
+    except SpecError as error:
+        optional = name in opening.spare or (isinstance(source, EventTable) and source.optional)
+        if optional and not _is_there(opening, source):
+            return Table((), (), (), ("this optional table is not there; it counts as empty",))
+        raise error if name == RECORDS else SpecError(f"tables.{name}: {error.message}", hint=error.hint)
+    except InputError as error:
+        if name == RECORDS:
+            raise
+        raise InputError(f"tables.{name}: {error.message}", hint=error.hint) from error
+
+
+def _is_there(opening: Opening, source: Source) -> bool:
+    pattern = source.file or source.arrays
+    return pattern is None or any(opening.root.folder.glob(pattern))
+
+
+def _file(opening: Opening, name: str, source: Source) -> Table:
+    from medxmodal.cohort.sources.table import read_table, read_tables
+
+    assert source.file is not None
+    columns = opening.needed.get(name)
+    folder = opening.root.folder
+    if any(sign in source.file for sign in "*?["):
+        return read_tables(folder, source.file, source.sheet, columns=columns)
+    return read_table(folder / source.file, source.sheet, columns=columns)
+
+
+def _sql(opening: Opening, name: str, source: Source) -> Table:
+    from medxmodal.cohort.sources.sql import read_sql
+
+    del name
+    return read_sql(source.sql or "", source.database or "", opening.root.folder)
+
+
+def _dicom(opening: Opening, name: str, source: Source) -> Table:
+    from medxmodal.cohort.sources.dicom import scan_dicom
+
+    del name
+    return scan_dicom(opening.root.folder, source.dicom or "**/*")
+
+
+def _dicomweb(opening: Opening, name: str, source: Source) -> Table:
+    from medxmodal.cohort.sources.dicomweb import query_dicomweb
+
+    del name, opening
+    wanted = None if source.dicomweb == "*" else source.dicomweb
+    return query_dicomweb(source.server or "", modality=wanted)
+
+
+def _arrays(opening: Opening, name: str, source: Source) -> Table:
+    from medxmodal.cohort.sources.arrays import read_arrays
+
+    del name
+    found = sorted(opening.root.folder.glob(source.arrays or ""))
+    if len(found) != 1:
+        raise SpecError(
+            f"the data folder has {len(found)} files {source.arrays}; one is expected", hint="Check --data."
+        )
+    return read_arrays(found[0])
+
+
+def _meds(opening: Opening, name: str, source: Source) -> Table:
+    from medxmodal.cohort.sources.meds import read_meds
+
+    del name
+    if source.meds not in {"data", "labels", "subjects"}:
+        raise SpecError(f"meds is '{source.meds}'", hint="Use data, labels or subjects.")
+    return read_meds(opening.root.folder, source.meds)  # type: ignore[arg-type]
+
+
+_READERS: dict[str, Callable[[Opening, str, Source], Table]] = {
+    "file": _file,
+    "sql": _sql,
+    "dicom": _dicom,
+    "dicomweb": _dicomweb,
+    "arrays": _arrays,
+    "meds": _meds,
+}

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from medxmodal.cohort.groups import proportion, site_bands, tally, value_counts
 from medxmodal.cohort.presence import field_missing, mask_only_auroc
-from medxmodal.cohort.spec import NumberColumn, TabularSpec
-from medxmodal.cohort.study import Study, Value
-from medxmodal.records import DescribeRecord, Missingness, ModalityCount, TableRow
+from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.study import Study
+from medxmodal.cohort.table_one import table_one
+from medxmodal.cohort.variables import FEW_SITES, label_variable, variables
+from medxmodal.cohort.words import protocol
+from medxmodal.errors import CohortError
+from medxmodal.records import DescribeRecord, Group, Missingness, ModalityCount, Stratified, TableRow
+from medxmodal.shipped import shipped
 
 if TYPE_CHECKING:
     from medxmodal.cohort.cohort import Cohort
 
 ALL, UNKNOWN = "all", "unknown"
-MOST_LEVELS = 20
-"""Table 1 lists so many levels of a category; the rest are counted together."""
 
 
-def describe(cohort: Cohort) -> DescribeRecord:
-    """Describe a cohort."""
+def describe(
+    cohort: Cohort, *, parts: Mapping[str, Iterable[Study]] | None = None, p_values: bool = False
+) -> DescribeRecord:
+    """Describe a cohort.
+
+    Args:
+        cohort: The cohort.
+        parts: Parts of a split of it, by name: Table 1 by part is then told too.
+        p_values: Whether Table 1 by label tests the differences; by default it only tells their size.
+
+    Raises:
+        CohortError: A part holds a study that the cohort does not have, or one that another part holds.
+    """
     spec, labels = cohort.spec, cohort.labels()
-    groups = _groups(cohort)
+    groups = _by_label(cohort)
+    lineage = cohort.lineage
+    years = [year for year in cohort.period if year is not None]
     return DescribeRecord(
         name=spec.name,
         title=spec.title,
@@ -36,32 +53,63 @@ def describe(cohort: Cohort) -> DescribeRecord:
         patients=len(set(cohort.patients)),
         sites=dict(sorted(Counter(cohort.sites).items())),
         task=spec.task,
-        positive=spec.label.positive,
-        negative=spec.label.negative,
+        positive=spec.label.positive if spec.label else "",
+        negative=spec.label.negative if spec.label else "",
         labelled=int(np.isfinite(labels).sum()),
         positives=int((labels == 1).sum()),
         modalities={name: sum(s.has(name) for s in cohort.studies) for name in spec.modalities},
         cooccurrence=_cooccurrence(cohort),
         flow=cohort.flow,
-        table1_columns=list(groups),
-        table1=list(_table1(cohort, groups)),
+        table1_columns=[ALL, *groups],
+        table1=_table1(cohort, groups, p_values),
         missingness=_missingness(cohort),
         mask_only_auroc=mask_only_auroc(cohort),
         quality=cohort.quality,
+        protocol=protocol(spec),
+        ids=spec.ids,
+        sources=dict(Counter(file.use for file in lineage.inputs)) if lineage else {},
+        spec_sha256=lineage.spec_sha256 if lineage else spec.sha256,
+        versions=lineage.code if lineage else {},
+        rebuild=_rebuild(spec),
+        first_year=min(years, default=None),
+        last_year=max(years, default=None),
+        undated=cohort.period.count(None),
+        most_studies=max(Counter(cohort.patients).values(), default=1),
+        **_prevalence(cohort),
+        groups=_counts(cohort, groups),
+        site_bands=site_bands(cohort) if len(set(cohort.sites)) > FEW_SITES else [],
+        table1_by=list(_stratified(cohort, parts)),
     )
 
 
-def _groups(cohort: Cohort) -> dict[str, list[Study]]:
-    """The columns of Table 1: all studies, then by label where there are any."""
-    label, task = cohort.spec.label, cohort.spec.task
-    names = {0: label.negative, 1: label.positive, None: UNKNOWN}
-    groups = {ALL: list(cohort.studies)}
-    if any(study.labels.get(task) is not None for study in cohort.studies):
-        for value, name in names.items():
-            chosen = [study for study in cohort.studies if study.labels.get(task) == value]
-            if chosen:
-                groups[name] = chosen
-    return groups
+def _by_label(cohort: Cohort) -> dict[str, tuple[int, ...]]:
+    """The columns of Table 1 beside the one of all studies: label -> positions, where there are any."""
+    label, labels = cohort.spec.label, cohort.labels()
+    if label is None or not np.isfinite(labels).any():
+        return {}
+    masks = {label.negative: labels == 0, label.positive: labels == 1, UNKNOWN: ~np.isfinite(labels)}
+    return {name: tuple(map(int, np.flatnonzero(rows))) for name, rows in masks.items() if rows.any()}
+
+
+def _by_site(cohort: Cohort) -> dict[str, tuple[int, ...]]:
+    found: dict[str, list[int]] = {site: [] for site in sorted(set(cohort.sites))}
+    for position, site in enumerate(cohort.sites):
+        found[site].append(position)
+    return {name if name != ALL else f"site {name}": tuple(rows) for name, rows in found.items()}
+
+
+def _by_part(cohort: Cohort, parts: Mapping[str, Iterable[Study]]) -> dict[str, tuple[int, ...]]:
+    at = {study.study_id: position for position, study in enumerate(cohort.studies)}
+    found: dict[str, tuple[int, ...]] = {}
+    for name, studies in parts.items():
+        try:
+            found[name] = tuple(at.pop(study.study_id) for study in studies)
+        except KeyError as error:
+            raise CohortError(
+                f"part '{name}' holds a study that is not in the cohort, or is in another part too",
+                hint="Describe the cohort that was split, with the parts of one split.",
+            ) from error
+    return found
 
 
 def _cooccurrence(cohort: Cohort) -> list[ModalityCount]:
@@ -71,97 +119,31 @@ def _cooccurrence(cohort: Cohort) -> list[ModalityCount]:
     return [ModalityCount(modalities=list(there), studies=count) for there, count in ordered]
 
 
-def _table1(cohort: Cohort, groups: Mapping[str, list[Study]]) -> Iterator[TableRow]:
-    yield TableRow(variable="Studies", summary={name: str(len(group)) for name, group in groups.items()})
-    patients = {name: str(len({study.patient_id for study in group})) for name, group in groups.items()}
-    yield TableRow(variable="Patients", summary=patients)
-    for site in sorted(set(cohort.sites)):
-        at = {study.study_id for study in cohort.studies if study.site == site}
-        yield _share("Site", site, groups, at)
-    for name, modality in cohort.spec.modalities.items():
-        if not isinstance(modality, TabularSpec):
-            there = {study.study_id for study in cohort.studies if study.has(name)}
-            yield _share(name, "present", groups, there)
-            continue
-        for column, detail in modality.columns.items():
-            shown = detail.label or column.replace("_", " ")
-            values = {g: [_value(study, name, column) for study in group] for g, group in groups.items()}
-            if isinstance(detail, NumberColumn):
-                summary = {group: _spread(cells) for group, cells in values.items()}
-                yield TableRow(variable=shown, level="median [quartiles]", unit=detail.unit, summary=summary)
-            else:
-                yield from _levels(shown, values)
-            if any(cell is None for cell in values[ALL]):
-                missing = {
-                    g: _count(sum(c is None for c in cells), len(cells)) for g, cells in values.items()
-                }
-                yield TableRow(variable=shown, level="missing", summary=missing)
-
-
-def _share(variable: str, level: str, groups: Mapping[str, list[Study]], chosen: set[str]) -> TableRow:
-    summary = {n: _count(sum(s.study_id in chosen for s in group), len(group)) for n, group in groups.items()}
-    return TableRow(variable=variable, level=level, summary=summary)
-
-
-def _levels(shown: str, values: Mapping[str, list[Value]]) -> Iterator[TableRow]:
-    words = {
-        group: Counter(word for cell in cells for word in _words(cell)) for group, cells in values.items()
-    }
-    common = sorted(words[ALL].items(), key=lambda item: (-item[1], item[0]))
-    for level, _ in common[:MOST_LEVELS]:
-        summary = {group: _count(words[group][level], len(cells)) for group, cells in values.items()}
-        yield TableRow(variable=shown, level=level, summary=summary)
-    if rest := {level for level, _ in common[MOST_LEVELS:]}:
-        summary = {
-            group: _count(sum(any(word in rest for word in _words(cell)) for cell in cells), len(cells))
-            for group, cells in values.items()
-        }
-        yield TableRow(variable=shown, level=f"{len(rest)} rarer ones", summary=summary)
-
-
-def _words(cell: Value) -> tuple[str, ...]:
-    if isinstance(cell, tuple):
-        return cell
-    return (cell,) if isinstance(cell, str) else ()
-
-
-def _value(study: Study, modality: str, column: str) -> Value:
-    return study.inputs.get(modality, {}).get(column)
-
-
-def _spread(cells: list[Value]) -> str:
-    numbers = [cell for cell in cells if isinstance(cell, float)]
-    if not numbers:
-        return "-"
-    low, middle, high = (f"{q:.4g}" for q in np.quantile(numbers, [0.25, 0.5, 0.75]))
-    return f"{middle} [{low}, {high}]"
-
-
-def _count(number: int, of: int) -> str:
-    return f"{number} ({100 * number / of:.1f} %)" if of else "0"
-
-
-def _missingness(cohort: Cohort) -> list[Missingness]:
-    """Share missing of each modality and each column; columns among the studies with their table."""
+def _table1(cohort: Cohort, groups: Mapping[str, Sequence[int]], p_values: bool) -> list[TableRow]:
     label = cohort.spec.label
-    y, sites = cohort.labels(), np.array(cohort.sites)
-    found = []
-    for name, missing in field_missing(cohort).items():
-        known = np.isfinite(missing)
-        if not known.any():
-            continue
-        by_label = {text: known & (y == value) for value, text in ((0, label.negative), (1, label.positive))}
-        by_site = {site: known & (sites == site) for site in sorted(set(cohort.sites))}
-        found.append(
-            Missingness(
-                field=name,
-                overall=_mean(missing[known]),
-                by_label={text: _mean(missing[rows]) for text, rows in by_label.items() if rows.any()},
-                by_site={site: _mean(missing[rows]) for site, rows in by_site.items() if rows.any()},
-            )
-        )
-    return found
+    return [
+        *value_counts(cohort, {ALL: range(len(cohort)), **groups}),
+        *table_one(
+            list(variables(cohort)),
+            groups,
+            overall=ALL,
+            compare=(label.negative, label.positive) if label else None,
+            p_values=p_values,
+        ),
+    ]
 
 
-def _mean(values: np.ndarray) -> float:
-    return round(float(values.mean()), 6)
+def _stratified(cohort: Cohort, parts: Mapping[str, Iterable[Study]] | None) -> Iterable[Stratified]:
+    """Table 1 by site, where there are few, and by the parts of a split."""
+    label = label_variable(cohort)
+    told = [*([label] if label else []), *variables(cohort)]
+    if 1 < len(set(cohort.sites)) <= FEW_SITES:
+        groups = _by_site(cohort)
+        rows = table_one([v for v in told if v.cells is not cohort.sites and v.name != SITE], groups, overall=ALL)
+        counted = value_counts(cohort, {ALL: range(len(cohort)), **groups})
+        yield Stratified(by="site", columns=[ALL, *groups], rows=[*counted, *rows])
+    if parts:
+        groups = _by_part(cohort, parts)
+        counted = value_counts(cohort, {ALL: range(len(cohort)), **groups})
+        rows = table_one(told, groups, overall=ALL)
+        yield Stratified(by="split", columns=[ALL, *groups], rows=[*counted, *rows])

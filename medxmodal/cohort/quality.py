@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from medxmodal.cohort.identity import Identity
 from medxmodal.cohort.inputs import MASK, Found
-from medxmodal.cohort.plan import Plan
-from medxmodal.cohort.sources.rows import Table
-from medxmodal.cohort.spec import CohortSpec, ImageSpec, TabularSpec, TextSpec
+from medxmodal.cohort.spec import FILES, CohortSpec, TabularSpec
 from medxmodal.cohort.study import Study
 from medxmodal.records import FailedStudy, Problem, Quality
 
@@ -21,6 +18,7 @@ class QualityLog:
     problems: list[Problem] = field(default_factory=list)
     failed: list[FailedStudy] = field(default_factory=list)
     set_to_missing: dict[str, dict[str, int]] = field(default_factory=dict)
+    units: dict[str, dict[str, int]] = field(default_factory=dict)
     constant: list[str] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -39,25 +37,6 @@ class QualityLog:
             if inputs.content:
                 self.seen.setdefault((modality, inputs.content), {})[study] = patient
 
-    def remark_on(
-        self, spec: CohortSpec, table: Table, plan: Plan, identity: Identity, studies: Sequence[Study]
-    ) -> None:
-        """Take what can be said of the cohort as a whole."""
-        self.skipped += plan.skipped
-        self.notes += [*table.notes, *plan.notes]
-        self.leaks += [name for name in spec.leaks if name in table.columns]
-        absent = [name for name in spec.leaks if name not in table.columns]
-        if absent and plan.labelled:
-            self.notes.append(f"`leaks` names columns that the table does not have: {', '.join(absent)}")
-        unknown = sum(study.labels[spec.task] is None for study in studies)
-        if unknown:
-            self.notes.append(f"{unknown} of {len(studies)} studies have no label")
-        if spec.site.column and (lost := sum(study.site == "unknown" for study in studies)):
-            self.notes.append(f"{lost} studies have no site; they are at the site 'unknown'")
-        if identity.keyed and any(isinstance(m, TextSpec) for m in spec.modalities.values()):
-            self.notes.append("notes are kept word for word: check that they name nobody")
-        self.constant += constant_columns(spec, studies)
-
     def finish(self) -> Quality:
         """The record."""
         doubled = (group for group in self.seen.values() if len(set(group.values())) > 1)
@@ -65,6 +44,7 @@ class QualityLog:
             problems=self.problems,
             failed=self.failed,
             set_to_missing=self.set_to_missing,
+            units=self.units,
             duplicate_inputs=[list(group) for group in doubled],
             constant_columns=self.constant,
             leak_columns_found=self.leaks,
@@ -88,4 +68,4 @@ def constant_columns(spec: CohortSpec, studies: Sequence[Study]) -> list[str]:
 def blocking(spec: CohortSpec, problem: Problem) -> bool:
     """Whether a problem makes its modality unusable (a lesion mask or a date is not needed)."""
     modality = spec.modalities.get(problem.modality)
-    return modality is not None and not (isinstance(modality, ImageSpec) and problem.field == MASK)
+    return modality is not None and not (isinstance(modality, FILES) and problem.field == MASK)

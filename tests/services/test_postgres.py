@@ -14,6 +14,8 @@ pytestmark = pytest.mark.services
 
 MAKE = """
 drop table if exists medxmodal_visits;
+drop sequence if exists medxmodal_sequence;
+create sequence medxmodal_sequence;
 create table medxmodal_visits (id int, note text, crp numeric(6, 2), at timestamptz, ill boolean, day date);
 insert into medxmodal_visits values
   (2, 'b; it''s', 1.50, '2021-03-01 08:00+01', true, '2021-03-01'),
@@ -32,7 +34,7 @@ def visits(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         connection.execute(MAKE)
         monkeypatch.setenv("MEDXMODAL_TEST_DB", postgres_url)
         yield "env:MEDXMODAL_TEST_DB"
-        connection.execute("drop table medxmodal_visits")
+        connection.execute("drop table medxmodal_visits; drop sequence medxmodal_sequence")
 
 
 def test_cells_are_those_of_any_other_table(visits: str, tmp_path: Path) -> None:
@@ -48,8 +50,10 @@ def test_cells_are_those_of_any_other_table(visits: str, tmp_path: Path) -> None
 
 
 def test_patterns_and_times_with_zones(visits: str, tmp_path: Path) -> None:
-    query = "select at at time zone 'UTC' as at from medxmodal_visits where note like 'b;%' order by id"
-    assert [row.cells["at"] for row in read_sql(query, visits, tmp_path).rows] == ["2021-03-01T07:00:00"]
+    query = "select at from medxmodal_visits where note like 'b;%' order by id"
+    assert [row.cells["at"] for row in read_sql(query, visits, tmp_path).rows] == [
+        "2021-03-01T07:00:00+00:00"
+    ]
 
 
 def test_many_rows_stream(visits: str, tmp_path: Path) -> None:
@@ -58,11 +62,10 @@ def test_many_rows_stream(visits: str, tmp_path: Path) -> None:
     assert [row.cells["n"] for row in (rows[0], rows[-1])] == ["1", "12001"]
 
 
-def test_the_transaction_cannot_write(visits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medxmodal.cohort.sources.sql.check_query", lambda query: None)
+def test_the_transaction_cannot_write(visits: str, tmp_path: Path) -> None:
+    """A function in a SELECT could; no reading of the query can know."""
     with pytest.raises(InputError, match="ReadOnlySqlTransaction"):
-        read_sql("delete from medxmodal_visits returning id", visits, tmp_path)
-    assert len(read_sql("select id from medxmodal_visits", visits, tmp_path).rows) == 3
+        read_sql("select nextval('medxmodal_sequence') as n", visits, tmp_path)
 
 
 def test_messages_show_names_of_the_schema_and_nothing_else(visits: str, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ MAX_ROWS = 50_000_000
 BATCH = 5_000
 """Rows fetched at once."""
 SORTED = "the query has no ORDER BY; its rows were sorted by all of their columns"
-_READ_ONLY = {"postgresql": "SET TRANSACTION READ ONLY"}
+_FIRST = {"postgresql": ("SET TRANSACTION READ ONLY", "SET LOCAL TIME ZONE 'UTC'")}
+"""Said before the query: nothing can be written, and times do not depend on the server's own zone."""
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _SAFE = re.compile(
     r"(no such (?:table|column|function): [\w.]+|(?:relation|column) \"[\w.]+\" does not exist)"
@@ -55,8 +56,7 @@ def read_sql(query: str, database: str, folder: Path) -> Table:
     check_query(query)
     engine = _engine(database, folder)
     with _readable_errors(engine), engine.connect() as connection:
-        statement = _READ_ONLY.get(engine.dialect.name)
-        if statement:
+        for statement in _FIRST.get(engine.dialect.name, ()):
             connection.exec_driver_sql(statement)
         header, rows = _fetch(connection, query)
     notes: tuple[str, ...] = ()

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from medxmodal.cohort.groups import proportion, site_bands, tally, value_counts
+from medxmodal.cohort.groups import (
+    head_rows,
+    label_groups,
+    patient_prevalence,
+    prevalence,
+    site_bands,
+    site_groups,
+)
 from medxmodal.cohort.presence import field_missing, mask_only_auroc
 from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.study import Study
@@ -16,7 +23,7 @@ from medxmodal.cohort.table_one import table_one
 from medxmodal.cohort.variables import FEW_SITES, label_variable, variables
 from medxmodal.cohort.words import protocol
 from medxmodal.errors import CohortError
-from medxmodal.records import DescribeRecord, Group, Missingness, ModalityCount, Stratified, TableRow
+from medxmodal.records import DescribeRecord, Missingness, ModalityCount, Stratified, TableRow
 from medxmodal.shipped import shipped
 
 if TYPE_CHECKING:
@@ -40,7 +47,7 @@ def describe(
     """
     spec, labels = cohort.spec, cohort.labels()
     groups = _by_label(cohort)
-    lineage = cohort.lineage
+    sites, lineage = _by_site(cohort), cohort.lineage
     years = [year for year in cohort.period if year is not None]
     return DescribeRecord(
         name=spec.name,
@@ -75,10 +82,14 @@ def describe(
         last_year=max(years, default=None),
         undated=cohort.period.count(None),
         most_studies=max(Counter(cohort.patients).values(), default=1),
-        **_prevalence(cohort),
-        groups=_counts(cohort, groups),
-        site_bands=site_bands(cohort) if len(set(cohort.sites)) > FEW_SITES else [],
-        table1_by=list(_stratified(cohort, parts)),
+        prevalence=prevalence(cohort),
+        patient_prevalence=patient_prevalence(cohort),
+        groups=[
+            *label_groups(cohort, groups),
+            *(site_groups(cohort, sites) if 1 < len(sites) <= FEW_SITES else []),
+        ],
+        site_bands=site_bands(cohort) if len(sites) > FEW_SITES else [],
+        table1_by=list(_stratified(cohort, sites, parts)),
     )
 
 
@@ -122,7 +133,7 @@ def _cooccurrence(cohort: Cohort) -> list[ModalityCount]:
 def _table1(cohort: Cohort, groups: Mapping[str, Sequence[int]], p_values: bool) -> list[TableRow]:
     label = cohort.spec.label
     return [
-        *value_counts(cohort, {ALL: range(len(cohort)), **groups}),
+        *head_rows(cohort, {ALL: range(len(cohort)), **groups}),
         *table_one(
             list(variables(cohort)),
             groups,
@@ -133,17 +144,62 @@ def _table1(cohort: Cohort, groups: Mapping[str, Sequence[int]], p_values: bool)
     ]
 
 
-def _stratified(cohort: Cohort, parts: Mapping[str, Iterable[Study]] | None) -> Iterable[Stratified]:
+def _stratified(
+    cohort: Cohort, sites: Mapping[str, Sequence[int]], parts: Mapping[str, Iterable[Study]] | None
+) -> Iterator[Stratified]:
     """Table 1 by site, where there are few, and by the parts of a split."""
-    label = label_variable(cohort)
-    told = [*([label] if label else []), *variables(cohort)]
-    if 1 < len(set(cohort.sites)) <= FEW_SITES:
-        groups = _by_site(cohort)
-        rows = table_one([v for v in told if v.cells is not cohort.sites and v.name != SITE], groups, overall=ALL)
-        counted = value_counts(cohort, {ALL: range(len(cohort)), **groups})
-        yield Stratified(by="site", columns=[ALL, *groups], rows=[*counted, *rows])
+    if 1 < len(sites) <= FEW_SITES:
+        yield _table_by(cohort, "site", sites)
     if parts:
-        groups = _by_part(cohort, parts)
-        counted = value_counts(cohort, {ALL: range(len(cohort)), **groups})
-        rows = table_one(told, groups, overall=ALL)
-        yield Stratified(by="split", columns=[ALL, *groups], rows=[*counted, *rows])
+        yield _table_by(cohort, "split", _by_part(cohort, parts))
+
+
+def _table_by(
+    cohort: Cohort, by: Literal["site", "split"], groups: Mapping[str, Sequence[int]]
+) -> Stratified:
+    label = label_variable(cohort)
+    told = [*([label] if label else []), *variables(cohort, by=by)]
+    head = head_rows(cohort, {ALL: range(len(cohort)), **groups})
+    rows = [*head, *table_one(told, groups, overall=ALL)]
+    return Stratified(by=by, columns=[ALL, *groups], rows=rows)
+
+
+def _missingness(cohort: Cohort) -> list[Missingness]:
+    """Share missing of each modality and each column; columns among the studies with their table."""
+    y, sites = cohort.labels(), np.array(cohort.sites)
+    label = cohort.spec.label
+    by_label = {label.negative: y == 0, label.positive: y == 1} if label else {}
+    by_site = {site: sites == site for site in sorted(set(cohort.sites))}
+    found = []
+    for name, missing in field_missing(cohort).items():
+        known = np.isfinite(missing)
+        if not known.any():
+            continue
+        found.append(
+            Missingness(
+                field=name,
+                overall=_mean(missing[known]),
+                n=int(known.sum()),
+                by_label=_means(missing, known, by_label),
+                by_site=_means(missing, known, by_site),
+            )
+        )
+    return found
+
+
+def _means(missing: np.ndarray, known: np.ndarray, groups: Mapping[str, np.ndarray]) -> dict[str, float]:
+    rows = {name: known & chosen for name, chosen in groups.items()}
+    return {name: _mean(missing[some]) for name, some in rows.items() if some.any()}
+
+
+def _mean(values: np.ndarray) -> float:
+    return round(float(values.mean()), 6)
+
+
+def _rebuild(spec: CohortSpec) -> str:
+    """The command that builds the cohort again: by name where the spec is a shipped one, unchanged."""
+    name = f"{spec.name}.yaml"
+    if shipped("cohorts", spec.name) is not None and CohortSpec.read(spec.name).sha256 == spec.sha256:
+        name = spec.name
+    keys = " --keys KEYS" if spec.ids == "keyed" else ""
+    return f"medxmodal build {name} --data DATA --out COHORT{keys}"

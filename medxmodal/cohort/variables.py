@@ -42,9 +42,14 @@ class Variable:
     levels: tuple[str, ...] = ()
 
 
-def variables(cohort: Cohort) -> Iterator[Variable]:
-    """Everything that Table 1 says of a cohort, apart from how many there are."""
-    if 1 < len(set(cohort.sites)) <= FEW_SITES:
+def variables(cohort: Cohort, *, by: str = "") -> Iterator[Variable]:
+    """Everything that Table 1 says of a cohort, apart from how many there are.
+
+    Args:
+        cohort: The cohort.
+        by: What its columns are, if that is `site`: the site is then no line too.
+    """
+    if by != "site" and 1 < len(set(cohort.sites)) <= FEW_SITES:
         yield Variable("Site", "category", cohort.sites)
     for name, modality in cohort.spec.modalities.items():
         if isinstance(modality, TabularSpec):

@@ -141,12 +141,12 @@ def _label(spec: CohortSpec) -> str:
 
 
 def _ahead(label: LabelSpec) -> str:
-    begin = f"{duration(label.gap)} after the index time" if label.gap else "the index time"
+    begin = f"{duration(label.gap)} after" if label.gap else "at"
     followed = f" and {label.followed} show that the record was followed until then" if label.followed else ""
     return (
         f"The label {label.name} is positive ('{label.positive}') where a row of the table {label.source} "
-        f"with {label.where} falls within the {duration(label.horizon or '')} that begin at {begin}; negative "
-        f"('{label.negative}') where none does{followed}; otherwise unknown."
+        f"with {label.where} falls within the {duration(label.horizon or '')} that begin {begin} the index "
+        f"time; negative ('{label.negative}') where none does{followed}; otherwise unknown."
     )
 
 

@@ -21,6 +21,7 @@ from medxmodal.cohort.sources.sniff import sniff
 from medxmodal.errors import InputError
 
 _ENDINGS = (".dcm", ".dicom", ".ima")
+_THE_FILE = "the file"  # its row says which
 _SKIPPED = {
     "foreign": "{} files are no DICOM and were left out",
     "directory": "{} DICOMDIR files were left out: the files they list were looked for themselves",
@@ -80,17 +81,16 @@ def _instance(path: Path, relative: str, number: int) -> Instance | str:
         data = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
         missing = SourceFile(hashlib.sha256(b"").hexdigest(), 0)
-        return Instance(number, relative, missing, problem=f"it cannot be read: {error.strerror}")
+        return Instance(number, relative, missing, problem=f"the file cannot be read: {error.strerror}")
     source = SourceFile(hashlib.sha256(data).hexdigest(), size)
     plain = Instance(number, relative, source)
     if size > MAX_BYTES:
-        return Instance(number, relative, source, problem=f"it has more than {MAX_BYTES >> 30} GiB")
+        return Instance(number, relative, source, problem=f"the file has more than {MAX_BYTES >> 30} GiB")
     if sniff(data) != "dicom" and not relative.lower().endswith(_ENDINGS):
         return "foreign"
     try:
-        with guarded(plain.shown):
-            file = open_dicom(data, plain.shown)
-            return _described(file, plain)
+        with guarded(_THE_FILE):
+            return _described(open_dicom(data, _THE_FILE), plain)
     except InputError as error:
         return Instance(number, relative, source, problem=error.message)
 
@@ -103,7 +103,7 @@ def _described(file: DicomFile, plain: Instance) -> Instance | str:
     if not file.keyword:
         if "Image Storage" not in storage.name and "Rows" not in dataset and len(dataset) > 0:
             return "pixelless"
-        raise InputError(f"{file.shown} holds no pixels, though it should", hint="It was cut short.")
+        raise InputError(f"{file.shown} holds no pixels, though it should")
     return Instance(
         plain.number,
         plain.path,

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from medxmodal.cohort.sources.decoded import Decoded
-from medxmodal.cohort.sources.dicom_file import DicomFile, functional_group, numbers, open_dicom
+from medxmodal.cohort.sources.dicom_file import DicomFile, functional_group, numbers, open_dicom, take
 from medxmodal.cohort.sources.dicom_geometry import Plane, Stack, pixel_spacing, planes_of, stack
 from medxmodal.cohort.sources.dicom_grey import displayed, is_plain, values
 from medxmodal.cohort.sources.dicom_limits import MAX_BYTES, guarded
 from medxmodal.cohort.sources.dicom_pixels import Pixels, unpack
+from medxmodal.cohort.sources.dicom_tags import PIXEL_TAGS
 from medxmodal.errors import InputError
 
 KINDS = ("image", "volume", "video")
@@ -43,7 +44,7 @@ def decode_dicom(blobs: Sequence[bytes], shown: str, *, kind: str | None = None)
         raise InputError(f"{shown}: {len(blobs)} files cannot be read as {kind}")
     names = [shown if len(blobs) == 1 else f"{shown}, file {n}" for n in range(1, len(blobs) + 1)]
     with guarded(shown):
-        files = [open_dicom(data, name) for data, name in zip(blobs, names, strict=True)]
+        files = [open_dicom(data, name, PIXEL_TAGS) for data, name in zip(blobs, names, strict=True)]
         _check_same(files, shown)
         planes = [planes_of(file.dataset, file.frames, file.shown) for file in files]
         found = kind or kind_found([file.frames for file in files], planes)
@@ -67,7 +68,7 @@ def kind_found(frames: Sequence[int], planes: Sequence[tuple[Plane, ...] | None]
 
 def _check_same(files: Sequence[DicomFile], shown: str) -> None:
     for keyword, words in _SAME.items():
-        if len({str(file.dataset.get(keyword, "")) for file in files}) > 1:
+        if len({str(take(file.dataset, keyword)) for file in files}) > 1:
             raise InputError(f"{shown} mixes several {words}", hint="Choose the files of one series.")
 
 
@@ -83,7 +84,7 @@ def _image(files: Sequence[DicomFile], shown: str) -> Decoded:
 
 
 def _video(files: Sequence[DicomFile], shown: str) -> Decoded:
-    ordered = sorted(files, key=lambda file: int(file.dataset.get("InstanceNumber") or 0))
+    ordered = sorted(files, key=lambda file: int(take(file.dataset, "InstanceNumber") or 0))
     clips = [_meant(file, unpack(file)) for file in ordered]
     if len({clip.shape[1:] for clip in clips}) > 1:
         raise InputError(f"{shown} mixes frames of different sizes")

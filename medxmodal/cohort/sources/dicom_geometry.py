@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
-from medxmodal.cohort.sources.dicom_file import functional_group, numbers
+from medxmodal.cohort.sources.dicom_file import functional_group, numbers, take
 from medxmodal.errors import InputError
 
 SAME_MM = 0.01
@@ -63,7 +63,7 @@ def planes_of(dataset: Dataset, frames: int, shown: str) -> tuple[Plane, ...] | 
     Raises:
         InputError: A position, orientation or spacing is no finite number, or impossible.
     """
-    offsets = numbers(dataset.get("GridFrameOffsetVector"), frames, "GridFrameOffsetVector", shown)
+    offsets = numbers(take(dataset, "GridFrameOffsetVector"), frames, "GridFrameOffsetVector", shown)
     found: list[Plane] = []
     for frame in range(frames):
         plane = _plane(dataset, frame, shown)
@@ -108,7 +108,7 @@ def pixel_spacing(dataset: Dataset, frame: int, shown: str) -> tuple[float, floa
         InputError: They are not two positive numbers.
     """
     value = functional_group(dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
-    found = numbers(value or dataset.get("ImagerPixelSpacing"), 2, "PixelSpacing", shown)
+    found = numbers(value or take(dataset, "ImagerPixelSpacing"), 2, "PixelSpacing", shown)
     if found is not None and not all(1e-4 <= size <= 1e4 for size in found):
         raise InputError(f"{shown}: PixelSpacing is not two positive numbers of millimetres")
     return None if found is None else (found[0], found[1])

@@ -8,7 +8,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut
 
-from medxmodal.cohort.sources.dicom_file import DicomFile, functional_group, numbers
+from medxmodal.cohort.sources.dicom_file import DicomFile, functional_group, numbers, take
 from medxmodal.cohort.sources.dicom_pixels import Pixels
 from medxmodal.errors import InputError
 
@@ -27,7 +27,7 @@ def rescale(file: DicomFile, frame: int) -> tuple[float, float]:
     for keyword, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)):
         value = functional_group(file.dataset, frame, _RESCALE, keyword)
         if keyword == "RescaleSlope" and value is None:
-            value = file.dataset.get("DoseGridScaling")
+            value = take(file.dataset, "DoseGridScaling")
         number = numbers(value, 1, keyword, file.shown)
         found.append(usual if number is None else number[0])
     if found[0] == 0 or max(map(abs, found)) > 1e15:
@@ -41,7 +41,7 @@ def is_plain(file: DicomFile, pixels: Pixels) -> bool:
         return False
     if not pixels.grey:
         return True
-    if file.dataset.get("ModalityLUTSequence"):
+    if take(file.dataset, "ModalityLUTSequence"):
         return False
     return all(rescale(file, frame) == (1.0, 0.0) for frame in range(len(pixels.array)))
 
@@ -59,7 +59,7 @@ def values(file: DicomFile, pixels: Pixels, frame: int, out: np.ndarray) -> None
         InputError: The rescale is impossible, or values are not finite.
     """
     stored = pixels.array[frame]
-    if file.dataset.get("ModalityLUTSequence"):
+    if take(file.dataset, "ModalityLUTSequence"):
         out[...] = apply_modality_lut(stored, file.dataset)
         total = float(out.min()) + float(out.max())
     else:
@@ -80,7 +80,7 @@ def _ends(dataset: Dataset, stored: np.ndarray) -> float:
     """Lowest plus highest value that may be stored, about whose middle a frame is inverted."""
     if stored.dtype.kind == "f":
         return float(stored.min()) + float(stored.max())
-    bits = int(dataset.get("BitsStored") or stored.dtype.itemsize * 8)
+    bits = int(take(dataset, "BitsStored") or stored.dtype.itemsize * 8)
     return -1.0 if stored.dtype.kind == "i" else float((1 << bits) - 1)
 
 
@@ -97,7 +97,7 @@ def displayed(file: DicomFile, pixels: Pixels, remarks: list[str]) -> np.ndarray
     """
     upright = Pixels(pixels.array, True, inverted=False)
     meant = np.empty(pixels.array.shape[1:], np.float32)
-    table = file.dataset.get("VOILUTSequence")
+    table = take(file.dataset, "VOILUTSequence")
     if table:
         values(file, upright, 0, meant)
         shown = _through_table(meant, table[0], file)
@@ -154,8 +154,8 @@ def window(meant: np.ndarray, center: float, width: float, function: str = "LINE
 
 def _through_table(meant: np.ndarray, item: Dataset, file: DicomFile) -> np.ndarray:
     """Values looked up in a VOI table, scaled so that its last possible entry is white."""
-    described = numbers(item.get("LUTDescriptor"), 3, "LUTDescriptor", file.shown)
-    data = item.get("LUTData")
+    described = numbers(take(item, "LUTDescriptor"), 3, "LUTDescriptor", file.shown)
+    data = take(item, "LUTData")
     if described is None or data is None:
         raise InputError(f"{file.shown}: its VOI table is incomplete")
     count, first, bits = int(described[0]) or 65536, int(described[1]), int(described[2])

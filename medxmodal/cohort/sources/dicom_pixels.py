@@ -8,7 +8,7 @@ import numpy as np
 from pydicom.pixels import apply_color_lut, get_decoder
 from pydicom.uid import RLELossless
 
-from medxmodal.cohort.sources.dicom_file import DicomFile, check_pixels
+from medxmodal.cohort.sources.dicom_file import DicomFile, check_pixels, take
 from medxmodal.errors import InputError
 
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -36,7 +36,7 @@ def unpack(file: DicomFile) -> Pixels:
         InputError: They are not there, too large, of an unknown kind, or their codec is not installed.
     """
     shape = check_pixels(file)
-    photometric = str(file.dataset.get("PhotometricInterpretation") or "")
+    photometric = str(take(file.dataset, "PhotometricInterpretation") or "")
     if not photometric:
         raise InputError(f"{file.shown} does not say what its pixel values mean (PhotometricInterpretation)")
     array = _native(file, shape) if photometric in _GREY and shape[3] == 1 else None
@@ -59,7 +59,7 @@ def _native(file: DicomFile, shape: tuple[int, int, int, int]) -> np.ndarray | N
     bits = int(file.dataset.BitsAllocated)
     if bits < 8 or (bits == 8 and order == ">"):  # packed, or bytes swapped in pairs
         return None
-    kind = np.dtype(f"{order}{'i' if file.dataset.get('PixelRepresentation') == 1 else 'u'}{bits // 8}")
+    kind = np.dtype(f"{order}{'i' if take(file.dataset, 'PixelRepresentation') == 1 else 'u'}{bits // 8}")
     array = np.frombuffer(file.data, kind, np.prod(shape), file.start).reshape(shape[:3])
     return _without_unused_bits(array, file)
 
@@ -94,8 +94,8 @@ def _decoded(file: DicomFile, shape: tuple[int, int, int, int]) -> np.ndarray:
 def _without_unused_bits(array: np.ndarray, file: DicomFile) -> np.ndarray:
     """Only the bits stored: others may hold an overlay or anything else."""
     whole = array.dtype.itemsize * 8
-    used = int(file.dataset.get("BitsStored") or whole)
-    high = int(file.dataset.get("HighBit") or used - 1)
+    used = int(take(file.dataset, "BitsStored") or whole)
+    high = int(take(file.dataset, "HighBit") or used - 1)
     if not 0 < used <= high + 1 <= whole:
         raise InputError(f"{file.shown}: BitsStored is {used} and HighBit {high} of {whole} bits")
     if used == whole:

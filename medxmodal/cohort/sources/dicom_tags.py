@@ -31,6 +31,20 @@ ALLOWED = frozenset({
     "TimezoneOffsetFromUTC",
 })  # fmt: skip
 """The tags that cells are made of. Pixel, geometry and SOP tags are read too, and reach no cell."""
+PIXEL_TAGS = (
+    "PatientID", "SeriesInstanceUID", "InstanceNumber",
+    "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored", "HighBit",
+    "PixelRepresentation", "PlanarConfiguration", "PhotometricInterpretation", "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
+    "ImagerPixelSpacing", "SliceThickness", "SpacingBetweenSlices", "GridFrameOffsetVector",
+    "RescaleSlope", "RescaleIntercept", "DoseGridScaling", "ModalityLUTSequence", "VOILUTSequence",
+    "VOILUTFunction", "WindowCenter", "WindowWidth", "PerFrameFunctionalGroupsSequence",
+    "SharedFunctionalGroupsSequence",
+    *(f"{colour}PaletteColorLookupTable{part}" for colour in ("Red", "Green", "Blue", "Alpha")
+      for part in ("Descriptor", "Data")),
+    *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue", "Alpha")),
+)  # fmt: skip
+"""All that unpacking pixels asks for; nothing else of a header is taken in."""
 _TELLING = (
     "PatientName", "PatientID", "PatientBirthDate", "OtherPatientIDs", "OtherPatientNames",
     "PatientBirthName", "PatientMotherBirthName", "PatientAddress", "PatientTelephoneNumbers",

@@ -19,6 +19,7 @@ import orjson
 
 from medxmodal.cohort.sources.fhir_errors import FhirIssue
 from medxmodal.cohort.sources.fhir_lines import plan_pieces
+from medxmodal.cohort.sources.fhir_memory import no_cycles
 from medxmodal.cohort.sources.fhir_places import Places
 from medxmodal.cohort.sources.fhir_rows import table_columns
 from medxmodal.cohort.sources.fhir_spill import scratch_folder
@@ -82,19 +83,22 @@ class FhirStore:
         numbers = dict.fromkeys(self.columns, 2)
         for bucket in range(self.buckets):
             try:
-                settled = orjson.loads((self.folder / f"settled-{bucket}").read_bytes())
+                data = (self.folder / f"settled-{bucket}").read_bytes()
             except FileNotFoundError as error:
                 raise InputError(
                     "the scratch folder of the FHIR rows is gone", hint="Read them inside its context."
                 ) from error
             part = {}
-            for (table, columns), rows in zip(self.columns.items(), settled, strict=True):
-                first = numbers[table]
-                part[table] = [
-                    Row(number, dict(zip(columns, cells, strict=True)), problem, place)
-                    for number, (place, problem, cells) in enumerate(rows, first)
-                ]
-                numbers[table] = first + len(rows)
+            with no_cycles():
+                settled = orjson.loads(data)
+                for (table, columns), rows in zip(self.columns.items(), settled, strict=True):
+                    first = numbers[table]
+                    part[table] = [
+                        Row(number, dict(zip(columns, cells, strict=True)), problem, place)
+                        for number, (place, problem, cells) in enumerate(rows, first)
+                    ]
+                    numbers[table] = first + len(rows)
+            del data, settled
             yield part
 
 

@@ -53,19 +53,6 @@ class Piece:
         return self.path.lower().endswith(LINE_ENDINGS)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line.
-
-    Args:
-        data: Its bytes; of an overlong one the beginning.
-        overlong: Whether it passes the limit.
-    """
-
-    data: bytes
-    overlong: bool = False
-
-
 def plan_pieces(files: Sequence[Path], piece_bytes: int = PIECE_BYTES) -> list[list[Piece]]:
     """Tasks of about equal size; they depend on the files and never on the number of workers.
 
@@ -108,8 +95,8 @@ def open_file(path: str) -> BinaryIO:
     return open(path, "rb", buffering=_BLOCK)
 
 
-def read_lines(stream: BinaryIO, piece: Piece, limit: int = MAX_LINE) -> Iterator[Line]:
-    """The lines that begin in a piece, in order, blank ones too."""
+def read_lines(stream: BinaryIO, piece: Piece, limit: int = MAX_LINE) -> Iterator[bytes]:
+    """The lines that begin in a piece, in order, blank ones too; one over the limit is cut behind it."""
     at = piece.start
     if at:
         stream.seek(at - 1)
@@ -122,9 +109,7 @@ def read_lines(stream: BinaryIO, piece: Piece, limit: int = MAX_LINE) -> Iterato
         at += len(data)
         if len(data) > limit and not data.endswith(b"\n"):
             at += _skip_line(stream)
-            yield Line(data[:_BLOCK], overlong=True)
-        else:
-            yield Line(data)
+        yield data
 
 
 def _skip_line(stream: BinaryIO) -> int:

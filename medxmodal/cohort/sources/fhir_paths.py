@@ -96,7 +96,7 @@ def compile_path(path: str, context: Context) -> Getter:
     Raises:
         SpecError: It is no path.
     """
-    ways = [_compile(steps, 0, context) for steps in parse_path(path)]
+    ways = [compile_steps(steps, 0, context) for steps in parse_path(path)]
     if len(ways) == 1:
         return ways[0]
 
@@ -110,16 +110,21 @@ def compile_path(path: str, context: Context) -> Getter:
     return first_found
 
 
-def _compile(steps: tuple[Step, ...], at: int, context: Context) -> Getter:
+def compile_steps(steps: tuple[Step, ...], at: int, context: Context) -> Getter:
+    """A function that takes the rest of a path, from step `at`, out of the element reached so far."""
     step = steps[at]
     where = ".".join(s.name for s in steps[: at + 1])
     if at == len(steps) - 1:
-        convert = _scalar(step.name, steps[at - 1].name if at else "", where)
+        convert = scalar(steps, at)
         return _plain_leaf(step.name, convert) if not step.pick else _listed_leaf(step, convert, where)
     if steps[at + 1].name.startswith("$"):
         return _function(steps[at + 1].name, step, where, context)
-    joint = "\n\n" if steps[-1].name == "$text" else "|"
-    return _element(step, _compile(steps, at + 1, context), where, joint)
+    return _element(step, compile_steps(steps, at + 1, context), where, joint_of(steps))
+
+
+def joint_of(steps: tuple[Step, ...]) -> str:
+    """What stands between the values of a list."""
+    return "\n\n" if steps[-1].name == "$text" else "|"
 
 
 def _element(step: Step, then: Getter, where: str, joint: str) -> Getter:
@@ -131,7 +136,7 @@ def _element(step: Step, then: Getter, where: str, joint: str) -> Getter:
             if value is None:
                 return None
             if type(value) is not dict:
-                raise BadResource(_mistyped(where, value))
+                raise BadResource(mistyped(where, value))
             return then(value)
 
         return single
@@ -187,7 +192,8 @@ def _items(value: object, where: str) -> list[Node]:
     return value
 
 
-def _mistyped(where: str, value: object) -> str:
+def mistyped(where: str, value: object) -> str:
+    """What to say of a value that is no element with parts."""
     if type(value) is list:
         return f"{where} is a list where one element is expected"
     return f"{where} is not an element with parts"
@@ -243,8 +249,10 @@ def _study_uid(identifier: Node) -> str | None:
     return value[8:] if type(value) is str and value.startswith("urn:oid:") else None
 
 
-def _scalar(name: str, before: str, where: str) -> Callable[[Any], str | None]:
-    """How a primitive becomes text, by what R4 says it is."""
+def scalar(steps: tuple[Step, ...], at: int) -> Callable[[Any], str | None]:
+    """How the primitive at the end of a path becomes text, by what R4 says it is."""
+    name, before = steps[at].name, steps[at - 1].name if at else ""
+    where = ".".join(step.name for step in steps[: at + 1])
     if name in _DATES or name.endswith(("DateTime", "Date")):
         return lambda value: _date_text(value, where)
     if name in _NUMBERS or (name == "value" and before.lower().endswith(("quantity", "dose", "low", "high"))):

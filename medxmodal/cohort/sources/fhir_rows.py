@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from medxmodal.cohort.sources.fhir_errors import BadResource
 from medxmodal.cohort.sources.fhir_paths import Context, Getter, compile_path, parse_path
 from medxmodal.cohort.sources.fhir_privacy import check_private
 from medxmodal.cohort.sources.fhir_references import patient_of, resource_id
+from medxmodal.cohort.sources.fhir_tree import Cells, Visit, compile_columns
 from medxmodal.cohort.sources.fhir_views import RESERVED, FhirView, default_time
 from medxmodal.errors import SpecError
 
-Cells = list[str | None]
 _OF_COMPONENT = ("code", "value", "dataAbsentReason", "interpretation", "referenceRange")
 WRONG = "entered-in-error"
 
 
-@dataclass(frozen=True)
-class Flat:
+class Flat(NamedTuple):
     """What one resource gives.
 
     Args:
@@ -38,8 +37,9 @@ class Flat:
 @dataclass
 class _Table:
     position: int
-    getters: list[Getter]
-    component: list[int] = field(default_factory=list)
+    visit: Visit
+    blank: Cells
+    component: list[tuple[int, Getter]] = field(default_factory=list)
 
 
 def view_columns(view: FhirView) -> dict[str, str]:
@@ -77,11 +77,11 @@ class Flattener:
         self.context = Context()
         self.tables: dict[str, list[_Table]] = {}
         for position, view in enumerate(views.values()):
-            table = _Table(position, [])
-            for at, path in enumerate(view_columns(view).values()):
-                table.getters.append(compile_path(path, self.context) if path else _nothing)
+            paths = list(view_columns(view).values())
+            table = _Table(position, compile_columns(paths, self.context, 2), [None] * len(paths))
+            for at, path in enumerate(paths, 2):
                 if view.resource == "Observation" and path and _inside_component(path):
-                    table.component.append(at)
+                    table.component.append((at, compile_path(path, self.context)))
             self.tables.setdefault(view.resource, []).append(table)
         self.wanted = frozenset(self.tables) | {"Patient"}
 
@@ -100,8 +100,8 @@ class Flattener:
         patient = key if kind == "Patient" else patient_of(resource, self.context.urls)
         rows: list[tuple[int, list[Cells]]] = []
         for table in self.tables.get(kind, ()):
-            cells: Cells = [patient, key]
-            cells += [get(resource) for get in table.getters]
+            cells: Cells = [patient, key, *table.blank]
+            table.visit(resource, cells)
             found = [cells]
             if table.component and "component" in resource:
                 found += _components(resource["component"], cells, table)
@@ -133,9 +133,9 @@ def _components(held: object, whole: Cells, table: _Table) -> list[Cells]:
             raise BadResource("component is not a list of elements")
         cells = list(whole)
         cells[1] = f"{whole[1]}#{number}"
-        for at in table.component:
+        for at, get in table.component:
             try:
-                cells[at + 2] = table.getters[at](component)
+                cells[at] = get(component)
             except BadResource as error:
                 raise BadResource(f"component.{error}") from None
         rows.append(cells)
@@ -155,7 +155,3 @@ def _withdrawn(resource: dict[str, Any]) -> bool:
 
 def _inside_component(path: str) -> bool:
     return all(steps[0].name.startswith(_OF_COMPONENT) for steps in parse_path(path))
-
-
-def _nothing(node: dict[str, Any]) -> str | None:
-    return None

@@ -10,14 +10,16 @@ from typing import Any
 import orjson
 
 from medxmodal.cohort.cells import parse_time
+from medxmodal.cohort.sources.fhir_memory import no_cycles
 from medxmodal.cohort.sources.fhir_places import Places
 from medxmodal.cohort.sources.fhir_spill import patient_hash, take_records
 from medxmodal.cohort.sources.fhir_views import FhirView
-from medxmodal.cohort.sources.fhir_work import KNOWN, MAX_DETAILS
+from medxmodal.cohort.sources.fhir_work import MAX_DETAILS
 
 DANGLING = "its patient is not in the data"
 Record = list[Any]
-_TABLE, _PIECE, _NUMBER, _KEY, _UPDATED, _PROBLEM, _PATIENT, _ROWS = range(8)
+"""Table, piece, number, key, updated, problem, patient, rows; see `FhirWork`."""
+_PIECE, _NUMBER, _UPDATED, _PROBLEM, _ROWS = 1, 2, 4, 5, 7
 
 
 def settle(
@@ -32,73 +34,71 @@ def settle(
         places: Where the pieces begin.
         check: Whether a patient without a Patient resource is unknown; not so where there is none at all.
     """
-    records = take_records(folder, bucket)
-    known = {record[_KEY] for record in records if record[_TABLE] == KNOWN}
-    kinds = [view.resource for view in views.values()]
+    with no_cycles():
+        return _settle(folder, bucket, [view.resource for view in views.values()], places, check)
+
+
+def _settle(folder: Path, bucket: int, kinds: list[str], places: Places, check: bool) -> dict[str, Any]:
+    groups = _groups(take_records(folder, bucket), len(kinds))
+    known = groups.pop()
     # A type that has several tables is counted once, by its first.
-    first = {kind: position for position, kind in reversed(list(enumerate(kinds)))}
-    counted = set(first.values()) | ({KNOWN} if "Patient" not in first else set())
+    counted = {kind: position for position, kind in reversed(list(enumerate(kinds)))}
     doubled: Counter[str] = Counter()
     revised: Counter[str] = Counter()
-    dangling: Counter[str] = Counter()
-    issues: list[list[Any]] = []
-    tables: list[list[list[Any]]] = [[] for _ in kinds]
+    dangling: list[list[Any]] = []
+    if "Patient" not in counted:
+        doubled["Patient"] += sum(len(same) - 1 for same in known.values() if type(same[0]) is list)
     hashes: dict[str | None, bytes] = {None: b""}
-    for group in _groups(records, places):
-        record, changed = _latest(group, places)
-        table = record[_TABLE]
-        kind = kinds[table] if table != KNOWN else "Patient"
-        if table in counted:
-            doubled[kind] += len(group) - 1
-            revised[kind] += changed
-        if table == KNOWN:
-            continue
-        patient = record[_PATIENT]
-        if check and patient not in known and kind != "Patient":
-            if table in counted:
-                dangling[kind] += 1
-                if len(issues) < MAX_DETAILS:
-                    issues.append([record[_PIECE], record[_NUMBER], kind, DANGLING, patient, False])
-            continue
-        if patient not in hashes:
-            hashes[patient] = patient_hash(patient)
-        place = places.shown(kind, record[_PIECE], record[_NUMBER])
-        for part, cells in enumerate(record[_ROWS]):
-            order = (hashes[patient], cells[2] or "", record[_KEY], part)
-            tables[table].append([order, place, record[_PROBLEM], cells])
-    for rows in tables:
-        rows.sort(key=_first)
-    settled = [[row[1:] for row in rows] for rows in tables]
+    settled = []
+    for table, (kind, held) in enumerate(zip(kinds, groups, strict=True)):
+        count, strict = counted[kind] == table, check and kind != "Patient"
+        rows = []
+        for key, record in held.items():
+            if type(record[0]) is list:
+                doubled[kind] += (len(record) - 1) * count
+                record, changed = _latest(record, places)
+                revised[kind] += changed and count
+            _, piece, number, _, _, problem, patient, parts = record
+            if strict and patient not in known:
+                if count:
+                    dangling.append([piece, number, kind, DANGLING, patient, False])
+                continue
+            known_hash = hashes.get(patient)
+            if known_hash is None:
+                known_hash = hashes[patient] = patient_hash(patient)
+            place = places.shown(kind, piece, number)
+            for part, cells in enumerate(parts):
+                rows.append((known_hash, cells[2] or "", key, part, place, problem, cells))
+        rows.sort()
+        settled.append([row[4:] for row in rows])
     (folder / f"settled-{bucket}").write_bytes(orjson.dumps(settled))
+    dangling.sort(key=lambda issue: (*places.order(issue[0], issue[1]), issue[2]))
     return {
         "doubled": {kind: n for kind, n in doubled.items() if n},
         "revised": {kind: n for kind, n in revised.items() if n},
-        "reasons": [[kind, DANGLING, n] for kind, n in dangling.items()],
-        "issues": issues,
+        "reasons": [[kind, DANGLING, n] for kind, n in Counter(issue[2] for issue in dangling).items()],
+        "issues": dangling[:MAX_DETAILS],
     }
 
 
-def _first(row: list[Any]) -> Any:  # noqa: ANN401 - whatever rows are ordered by
-    return row[0]
-
-
-def _groups(records: list[Record], places: Places) -> list[list[Record]]:
-    """The records of the same resource in the same table together, each group by place."""
-    groups: dict[tuple[int, str], list[Record]] = {}
+def _groups(records: list[Record], tables: int) -> list[dict[str, Any]]:
+    """Table -> key -> its record, or the list of them; the last of all are those who are known."""
+    groups: list[dict[str, Any]] = [{} for _ in range(tables + 1)]
     for record in records:
-        groups.setdefault((record[_TABLE], record[_KEY]), []).append(record)
-    for group in groups.values():
-        if len(group) > 1:
-            group.sort(key=lambda record: places.order(record[_PIECE], record[_NUMBER]))
-    ordered = list(groups.values())
-    ordered.sort(key=lambda group: places.order(group[0][_PIECE], group[0][_NUMBER]))
-    return ordered
+        held, key = groups[record[0]], record[3]
+        before = held.get(key)
+        if before is None:
+            held[key] = record
+        elif type(before[0]) is list:
+            before.append(record)
+        else:
+            held[key] = [before, record]
+    return groups
 
 
 def _latest(group: list[Record], places: Places) -> tuple[Record, bool]:
     """The record that counts, and whether the others differ from it."""
-    if len(group) == 1:
-        return group[0], False
+    group.sort(key=lambda record: places.order(record[_PIECE], record[_NUMBER]))
     same = all(
         record[_ROWS] == group[0][_ROWS] and record[_PROBLEM] == group[0][_PROBLEM] for record in group
     )

@@ -16,13 +16,13 @@ from medxmodal.cohort.sources.fhir_lines import (
     GZIP_ERRORS,
     MAX_BUNDLE,
     MAX_LINE,
-    Line,
     Piece,
     open_file,
     read_lines,
     type_at_start,
     type_by_sight,
 )
+from medxmodal.cohort.sources.fhir_memory import no_cycles
 from medxmodal.cohort.sources.fhir_references import bundle_urls
 from medxmodal.cohort.sources.fhir_rows import Flattener, table_columns
 from medxmodal.cohort.sources.fhir_spill import Spill
@@ -82,14 +82,15 @@ class FhirWork:
 
     def read(self, pieces: list[Piece]) -> dict[str, Any]:
         """Read some pieces; the answer is counted in `fhir_tally`."""
-        for piece in pieces:
-            if piece.start == 0:
-                path = Path(piece.path)
-                self.files[piece.file] = (file_sha256(path), path.stat().st_size)
-            if piece.lines:
-                self._lines(piece)
-            else:
-                self._whole(piece)
+        with no_cycles():
+            for piece in pieces:
+                if piece.start == 0:
+                    path = Path(piece.path)
+                    self.files[piece.file] = (file_sha256(path), path.stat().st_size)
+                if piece.lines:
+                    self._lines(piece)
+                else:
+                    self._whole(piece)
         return self.answer()
 
     def answer(self) -> dict[str, Any]:
@@ -114,13 +115,12 @@ class FhirWork:
         wanted, number = self.wanted, 0
         try:
             with open_file(piece.path) as stream:
-                for number, line in enumerate(read_lines(stream, piece), 1):
-                    data = line.data
+                for number, data in enumerate(read_lines(stream, piece), 1):
                     kind = type_at_start(data)
                     if kind is not None and kind not in wanted and kind != "Bundle" and kind in R4_TYPES:
                         self.unused[kind] += 1
-                    elif line.overlong or not data.isspace():
-                        self._line(line, kind, piece, number)
+                    elif kind is not None or not data.isspace():
+                        self._line(data, kind, piece, number)
         except GZIP_ERRORS:
             self._bad(piece.number, number + 1, UNREADABLE, "the file is a damaged gzip file from here on")
         except OSError as error:
@@ -128,9 +128,8 @@ class FhirWork:
             self._bad(piece.number, number + 1, UNREADABLE, reason)
         self.units[piece.number] = number
 
-    def _line(self, line: Line, kind: str | None, piece: Piece, number: int) -> None:
-        data = line.data
-        if line.overlong:
+    def _line(self, data: bytes, kind: str | None, piece: Piece, number: int) -> None:
+        if len(data) > MAX_LINE and data[-1:] != b"\n":
             reason = f"the line has more than {MAX_LINE >> 20} MiB"
             self._bad(piece.number, number, kind or type_by_sight(data), reason)
             return

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import io
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from medxmodal.errors import InputError
 
@@ -91,7 +90,7 @@ def plan_pieces(files: Sequence[Path], piece_bytes: int = PIECE_BYTES) -> list[l
 def open_file(path: str) -> BinaryIO:
     """A file, unpacked while it is read."""
     if path.lower().endswith(".gz"):
-        return io.BufferedReader(gzip.GzipFile(path, "rb"), _BLOCK)
+        return cast(BinaryIO, gzip.open(path, "rb"))
     return open(path, "rb", buffering=_BLOCK)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 SUSPECTED = 0.5
 """From this score on. Of `breast_poland` (images without text) 0 of 205 reach it, of `breast_cairo` 264 of
-468: all 16 with plain letters or calipers among 40 looked at by eye, and 9 of the other 24, most of them with a
+468: all 16 with plain letters or calipers among 40 looked at by eye, and 9 of the other 24, most with a
 corner of the scanner's logo. AUROC of one cohort against the other: 0.84. It is made for ultrasound: markers
 of side, wires and tubes in X-rays reach it too (239 of 243 in `chest_hannover`)."""
 HEIGHT = 5

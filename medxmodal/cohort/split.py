@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -116,7 +116,11 @@ def by_site(sites: Sequence[str], patients: Sequence[str] | None = None) -> list
                 f"without the patients of site {name} nobody is left to learn from",
                 hint="Use scheme: kfold.",
             )
-        made.append(Fold(fold, 0, train, test))
+        made.append(
+            Fold(fold, 0, train, test)
+            if patients is None
+            else _disjoint(Fold(fold, 0, train, test), patients)
+        )
     return made
 
 
@@ -148,8 +152,7 @@ def inner_split(
     rng = np.random.default_rng(seed)
     train, validation = _deal(groups, y, [1 - share, share], rng, stratify=True)
     _both_classes(y, train, "the inner split")
-    held = {patients[i] for i in validation}
-    assert not held & {patients[i] for i in train}
+    refuse_overlap([patients[i] for i in train], [patients[i] for i in validation])
     return InnerSplit(tuple(train), tuple(validation))
 
 
@@ -207,6 +210,53 @@ def put_aside(chosen: Sequence[bool], patients: Sequence[str]) -> Fold:
             hint="Choose other sites or another year.",
         )
     return _disjoint(Fold(0, 0, train, test), patients)
+
+
+def by_time(periods: Sequence[int | None], patients: Sequence[str], *, since: int) -> Fold:
+    """Learn from what was before, be asked what came from then on.
+
+    A patient seen on both sides is asked only: their earlier studies are in neither part.
+
+    Args:
+        periods: Year of each study's index time.
+        patients: Patient id a study.
+        since: First year that is tested on.
+
+    Raises:
+        CohortError: A year is unknown, or a part is empty.
+
+    Example:
+        >>> fold = by_time([2019, 2020, 2021, 2018], ["a", "b", "a", "c"], since=2021)
+        >>> fold.train, fold.test
+        ((1, 3), (2,))
+    """
+    unknown = sum(year is None for year in periods)
+    if unknown:
+        raise CohortError(
+            f"{unknown} studies have no index time to split by",
+            hint="Name `index_time` in the spec, or split by share or site.",
+        )
+    return put_aside([year is not None and year >= since for year in periods], patients)
+
+
+def refuse_overlap(one: Iterable[str], other: Iterable[str]) -> None:
+    """Refuse two parts with a patient in common.
+
+    Args:
+        one: Patients of one part.
+        other: Patients of another.
+
+    Raises:
+        CohortError: A patient is in both; the message counts them and names nobody.
+
+    Example:
+        >>> refuse_overlap(["a", "b"], ["c"])
+    """
+    both = set(one) & set(other)
+    if both:
+        raise CohortError(
+            f"{len(both)} patients are on both sides of a split", hint="Split by patient, never by study."
+        )
 
 
 def _checked(
@@ -269,6 +319,5 @@ def _both_classes(y: np.ndarray, train: Sequence[int], where: str) -> None:
 
 
 def _disjoint(fold: Fold, patients: Sequence[str]) -> Fold:
-    both = {patients[i] for i in fold.train} & {patients[i] for i in fold.test}
-    assert not both, "a patient is on both sides of a split"
+    refuse_overlap([patients[i] for i in fold.train], [patients[i] for i in fold.test])
     return fold

@@ -90,6 +90,8 @@ def test_refusals_say_why(corpus: Path) -> None:
     assert "a frame holds 60000 x 60000" in said("JPEG 2000 of 60000 squared")
     assert "a frame holds 65000 x 65000" in said("JPEG of 65000 squared")
     assert "declares 1000 frames and holds 1" in said("one frame of a thousand")
+    assert "says that its pixels are compressed" in said("says JPEG 2000, holds none")
+    assert "unknown transfer syntax" in said("an unknown transfer syntax")
     assert "different orientation" in said("mixed orientations")
     assert "several patients" in said("two patients in one series")
     assert "several different slices at the same place" in said("different slices at one place")

@@ -34,6 +34,7 @@ class DicomFile:
         keyword: Which of the three kinds of pixel data it has; empty if none.
         start: Where their value begins in `data`.
         length: Bytes they declare.
+        vr: `OB` or `OW`, as the file says: bytes of `OW` are swapped in pairs where it is big-endian.
     """
 
     dataset: FileDataset
@@ -42,6 +43,7 @@ class DicomFile:
     keyword: str = ""
     start: int = 0
     length: int = 0
+    vr: str = "OW"
 
     @cached_property
     def syntax(self) -> UID:
@@ -90,11 +92,11 @@ def open_dicom(data: bytes, shown: str, keywords: Sequence[str] = ()) -> DicomFi
         raise InputError(f"{shown} is no DICOM file" if data else f"{shown} is empty")
     data = inflated(data, shown)
     stream, size = io.BytesIO(data), len(data)
-    found: list[tuple[str, int, int]] = []
+    found: list[tuple[str, int, int, str]] = []
 
-    def stop(tag: BaseTag, _: str | None, length: int) -> bool:
+    def stop(tag: BaseTag, vr: str | None, length: int) -> bool:
         if tag in PIXELS:
-            found.append((PIXELS[int(tag)], stream.tell(), length))
+            found.append((PIXELS[int(tag)], stream.tell(), length, vr or "OW"))
             return True
         if length != UNDEFINED and length > size - stream.tell():
             raise InputError(
@@ -135,7 +137,11 @@ def check_pixels(file: DicomFile) -> tuple[int, int, int, int]:
         )
     if frames * rows * columns * samples * max(1, bits // 8) > MAX_BYTES:
         raise InputError(f"{shown} unpacks to more than {MAX_BYTES >> 30} GiB ({frames} frames)")
+    if not file.syntax.is_transfer_syntax:
+        raise InputError(f"{shown} says an unknown transfer syntax", hint="Export it again.")
     if file.syntax.is_encapsulated:
+        if file.length != UNDEFINED:
+            raise InputError(f"{shown} says that its pixels are compressed, and they are not")
         check_fragments(file.data, file.start, frames, (rows, columns), shown)
         return frames, rows, columns, samples
     halved = take(dataset, "PhotometricInterpretation") == "YBR_FULL_422"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from pydicom.dataelem import DataElement
 from pydicom.pixels import apply_color_lut, get_decoder
 from pydicom.uid import RLELossless
 
@@ -80,8 +81,9 @@ def _decoded(file: DicomFile, shape: tuple[int, int, int, int]) -> np.ndarray:
         )
     packed = syntax.is_encapsulated
     end = len(file.data) if packed else file.start + file.length
-    file.dataset.PixelData = file.data[file.start : end]
-    file.dataset["PixelData"].is_undefined_length = packed
+    held = DataElement("PixelData", file.vr, file.data[file.start : end])
+    held.is_undefined_length = packed
+    file.dataset.add(held)
     chosen = "pylibjpeg" if packed and "pylibjpeg" in decoder.available_plugins else ""
     try:
         array, _ = decoder.as_array(file.dataset, decoding_plugin=chosen)

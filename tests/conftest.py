@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -68,6 +68,14 @@ def _fixed_torch_seed() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(20261124)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing is taken from the user's cache, and nothing is left there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDXMODAL_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,8 @@
-"""The one way from a reference to pixels, with one cache of decoded arrays, bounded in bytes."""
+"""The one way from a reference to pixels: build, training and scoring all come through here.
+
+Everyday images are unpacked in this process and kept in memory. DICOM, NIfTI and clips are decoded in
+worker processes, which a bad file may crash, and kept on disk (`decode_cache`).
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
+from medxmodal.cohort.decode_cache import DecodedStore
+from medxmodal.cohort.decode_job import Job, entry_name
+from medxmodal.cohort.decode_pool import shared_pool
 from medxmodal.cohort.root import file_sha256
-from medxmodal.cohort.sources.image import read_image
-from medxmodal.cohort.study import FileReference
+from medxmodal.cohort.sources.decoded import Decoded
+from medxmodal.cohort.sources.image import decode_image, read_bytes
+from medxmodal.cohort.sources.sniff import sniff
+from medxmodal.cohort.study import FileReference, joined_sha256
 from medxmodal.errors import InputError
 
 CACHE_BYTES = 256 << 20
+_Mark = tuple[str, tuple[tuple[Path, int, int], ...]]
 
 
 class DecodedCache:
-    """Decoded arrays by content hash, the least recently used leaving first.
+    """Decoded inputs in memory, the least recently used leaving first.
 
     Args:
         limit: Bytes of arrays it may hold.
@@ -26,74 +36,136 @@ class DecodedCache:
     def __init__(self, limit: int = CACHE_BYTES) -> None:
         self.limit = limit
         self.held = 0
-        self._arrays: OrderedDict[str, np.ndarray] = OrderedDict()
+        self._found: OrderedDict[str, Decoded] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: str) -> np.ndarray | None:
-        """The array, or None."""
+    def get(self, key: str) -> Decoded | None:
+        """What was kept, or None."""
         with self._lock:
-            if key in self._arrays:
-                self._arrays.move_to_end(key)
-            return self._arrays.get(key)
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
 
-    def put(self, key: str, array: np.ndarray) -> None:
-        """Keep an array, if it fits at all."""
+    def put(self, key: str, decoded: Decoded) -> None:
+        """Keep a decoded input, if it fits at all."""
         with self._lock:
-            if key in self._arrays or array.nbytes > self.limit:
+            if key in self._found or decoded.array.nbytes > self.limit:
                 return
-            self._arrays[key] = array
-            self.held += array.nbytes
+            self._found[key] = decoded
+            self.held += decoded.array.nbytes
             while self.held > self.limit:
-                _, oldest = self._arrays.popitem(last=False)
-                self.held -= oldest.nbytes
+                _, oldest = self._found.popitem(last=False)
+                self.held -= oldest.array.nbytes
 
 
 _cache = DecodedCache()
-_verified: OrderedDict[tuple[Path, int, int, str], None] = OrderedDict()
+_verified: OrderedDict[_Mark, None] = OrderedDict()
 _VERIFIED_LIMIT = 200_000
 
 
-def decode(reference: FileReference) -> np.ndarray:
-    """The pixels behind a reference, read-only; see `sources.image.read_image`.
+def decode(reference: FileReference, kind: str = "image") -> np.ndarray:
+    """The pixels behind a reference, read-only; see `Decoded` for the order of axes.
+
+    Args:
+        reference: The input.
+        kind: `image`, `volume` or `video`.
 
     Raises:
-        InputError: The file is missing, changed, damaged or too large.
+        InputError: A file is missing, changed, damaged or too large.
     """
-    found = _cache.get(reference.sha256)
+    return decode_full(reference, kind).array
+
+
+def decode_full(reference: FileReference, kind: str = "image") -> Decoded:
+    """The pixels behind a reference with their geometry; the array is read-only, perhaps memory-mapped.
+
+    Args:
+        reference: The input.
+        kind: `image`, `volume` or `video`.
+
+    Raises:
+        InputError: A file is missing, changed, damaged or too large, or crashed its decoder.
+    """
+    key = entry_name(reference.sha256, kind)
+    found = _cache.get(key)
     if found is not None:
         verify(reference)
         return found
-    array = read_image(reference)
-    array.setflags(write=False)
+    decoded = _everyday(reference) if kind == "image" and len(reference.paths()) == 1 else None
+    if decoded is None:
+        verify(reference)
+        mapped = _from_store(reference, kind, key)
+        if mapped is not None:
+            return mapped
+        decoded = _from_worker(reference, kind)
+    decoded.array.setflags(write=False)
     _remember(reference)
-    _cache.put(reference.sha256, array)
-    return array
+    _cache.put(key, decoded)
+    return decoded
 
 
 def verify(reference: FileReference) -> None:
-    """Check that the file is there and unchanged, without decoding it.
+    """Check that the files are there and unchanged, without decoding them.
 
-    A file that was checked before is not hashed again while its size and time of change stay.
+    Files that were checked before are not hashed again while their size and time of change stay.
 
     Raises:
-        InputError: The file is missing or has changed since the cohort was built.
+        InputError: A file is missing or has changed since the cohort was built.
     """
     try:
-        if _mark(reference) in _verified:
+        mark = _mark(reference)
+        if mark in _verified:
             return
-        path = reference.path()
-        same = path.stat().st_size == reference.size and file_sha256(path) == reference.sha256
+        size = sum(size for _, size, _ in mark[1])
+        same = size == reference.size and _sha256(reference) == reference.sha256
     except OSError as error:
         raise InputError(f"{reference.shown} cannot be read: {error.strerror}") from error
     if not same:
-        raise InputError(f"{reference.shown} has changed since the cohort was built", hint="Build it again.")
+        raise _changed(reference)
     _remember(reference)
 
 
-def _mark(reference: FileReference) -> tuple[Path, int, int, str]:
-    path = reference.path()
-    state = path.stat()
-    return path, state.st_size, state.st_mtime_ns, reference.sha256
+def _everyday(reference: FileReference) -> Decoded | None:
+    """An image that needs no worker, unpacked here; None if it is no such image."""
+    data = read_bytes(reference)
+    if sniff(data) in {"dicom", "nifti"}:
+        return None
+    return Decoded(decode_image(data, reference.shown))
+
+
+def _from_store(reference: FileReference, kind: str, key: str) -> Decoded | None:
+    """A verified input from the store, where a worker puts it if need be; None without a store."""
+    store = DecodedStore.from_environment()
+    if store is None:
+        return None
+    found = store.get(key)
+    if found is None:
+        outcome = shared_pool().keep(Job(reference.paths(), kind, reference.shown), store)
+        outcome.check()
+        found = store.get(key)
+    return found
+
+
+def _from_worker(reference: FileReference, kind: str) -> Decoded:
+    """An input from a worker that sends its pixels back."""
+    outcome, decoded = shared_pool().pixels(Job(reference.paths(), kind, reference.shown))
+    outcome.check()
+    if decoded is None or joined_sha256(outcome.sha256) != reference.sha256:
+        raise _changed(reference)
+    return decoded
+
+
+def _changed(reference: FileReference) -> InputError:
+    return InputError(f"{reference.shown} has changed since the cohort was built", hint="Build it again.")
+
+
+def _sha256(reference: FileReference) -> str:
+    return joined_sha256([file_sha256(path) for path in reference.paths()])
+
+
+def _mark(reference: FileReference) -> _Mark:
+    states = ((path, path.stat()) for path in reference.paths())
+    return reference.sha256, tuple((path, state.st_size, state.st_mtime_ns) for path, state in states)
 
 
 def _remember(reference: FileReference) -> None:

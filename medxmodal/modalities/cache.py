@@ -15,15 +15,9 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from medxmodal.cohort.cache_folder import cache_folder
 
-def cache_folder() -> Path | None:
-    """Where features are kept, or None when switched off."""
-    named = os.environ.get("MEDXMODAL_CACHE", "")
-    if named == "off":
-        return None
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "medxmodal"
+__all__ = ["FeatureCache", "cache_folder"]
 
 
 class FeatureCache:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from medxmodal.pipeline.cohort import as_cohort
 
 if TYPE_CHECKING:
-    from medxmodal.cohort import Cohort
+    from collections.abc import Iterable, Mapping
+
+    from medxmodal.cohort import Cohort, Study
     from medxmodal.records import DescribeRecord
 
 
@@ -36,23 +38,33 @@ class Description:
         return cohort_card(self.record)
 
 
-def describe(cohort: Cohort | str | Path, *, html: str | Path | None = None) -> Description:
+def describe(
+    cohort: Cohort | str | Path,
+    *,
+    html: str | Path | None = None,
+    parts: Mapping[str, Iterable[Study]] | None = None,
+    p_values: bool = False,
+) -> Description:
     """Describe a cohort: flow of exclusions, Table 1, co-occurrence, missingness, quality.
 
     Args:
         cohort: A cohort or its folder.
         html: A file to write the same to as a page.
+        parts: Parts of a split, by name, for a Table 1 by split: `cohort.split()._asdict()`.
+        p_values: Whether Table 1 tests the differences between the labels; their size is told anyway.
 
     Returns:
         The description.
 
     Raises:
-        CohortError: The folder is no cohort, or is damaged.
+        CohortError: The folder is no cohort, or is damaged, or the parts are not its own.
 
     Example:
         `print(mx.describe("cohort"))`
     """
-    found = Description(as_cohort(cohort).describe())
+    from medxmodal.cohort.describe import describe as describe_cohort
+
+    found = Description(describe_cohort(as_cohort(cohort), parts=parts, p_values=p_values))
     if html is not None:
         from medxmodal.reporting import cohort_page
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from medxmodal.records import DescribeRecord, Missingness, Quality, TableRow
-from medxmodal.reporting.numbers import DASH, figure, named, percent, safely, unit
+from medxmodal.records import DescribeRecord, SiteBand
+from medxmodal.reporting.flow_figure import FlowFigure, flow_figure
+from medxmodal.reporting.methods import interval, methods, years
+from medxmodal.reporting.missing_view import FEW_SITES, MissingView, missing_view
+from medxmodal.reporting.numbers import DASH, figure, named, percent, safely
+from medxmodal.reporting.quality_view import Finding, Suspect, findings, suspects
 from medxmodal.reporting.strings import TEXT, say
+from medxmodal.reporting.table_one_view import TableView, by_label, stratified
+from medxmodal.reporting.upset import Upset, upset
 
 ALARM = 0.6
 """A mask-only AUROC above this says that what was ordered tells of the label."""
-MOST_LINES = 12
-"""So many lines of one kind of finding are listed; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -27,33 +29,14 @@ class SetRow:
 
 
 @dataclass(frozen=True)
-class VariableRow:
-    """A line of Table 1; `first` where a variable begins."""
+class BandRow:
+    """Sites of about one size."""
 
-    variable: str
-    level: str
-    unit: str
-    first: bool
-    cells: list[str]
-
-
-@dataclass(frozen=True)
-class MissingRow:
-    """How much of one input or value is missing."""
-
-    name: str
-    overall: str
-    width: float
-    by_label: str
-    by_site: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One kind of thing that the quality check found."""
-
-    title: str
-    lines: list[str]
+    size: str
+    sites: int
+    studies: int
+    patients: int
+    positive: str
 
 
 @dataclass(frozen=True)
@@ -63,15 +46,22 @@ class CohortView:
     title: str
     question: str
     facts: list[tuple[str, str]]
+    protocol: list[str]
+    methods: str
     flow: str
+    figure: FlowFigure
     sets: list[SetRow]
+    upset: Upset
     each: str
-    columns: list[str]
-    table1: list[VariableRow]
-    missing: list[MissingRow]
+    table1: TableView
+    tables: list[TableView]
+    bands: list[BandRow]
+    missing: MissingView
     mask: list[tuple[str, str]]
     alarm: str
+    suspects: list[Suspect]
     quality: list[Finding]
+    provenance: list[tuple[str, str, bool]]
 
 
 def cohort_view(record: DescribeRecord) -> CohortView:
@@ -79,39 +69,64 @@ def cohort_view(record: DescribeRecord) -> CohortView:
     flow, mask = record.flow, record.mask_only_auroc
     counts = [say("inputs.each.one", name=named(name), count=n) for name, n in record.modalities.items()]
     alarm = any(value is not None and value > ALARM for value in mask.values())
+    asked = say("cohort.question", positive=named(record.positive), negative=record.negative)
     return CohortView(
         title=record.title or record.name,
-        question=say("cohort.question", positive=named(record.positive), negative=record.negative),
+        question=asked if record.positive else say("cohort.no_label"),
         facts=_facts(record),
+        protocol=record.protocol,
+        methods=methods(record),
         flow=say(
             "flow.sum", found=flow.found, excluded=flow.excluded, failed=flow.failed, studies=flow.studies
         ),
+        figure=flow_figure(record),
         sets=_sets(record),
+        upset=upset(record),
         each=say("inputs.each", counts=", ".join(counts)),
-        columns=[_column(name) for name in record.table1_columns],
-        table1=_table1(record),
-        missing=[_missing(row) for row in sorted(record.missingness, key=lambda row: -row.overall)],
+        table1=by_label(record),
+        tables=stratified(record),
+        bands=[_band(band) for band in record.site_bands],
+        missing=missing_view(record),
         mask=[(_mask_name(name), figure(value)) for name, value in mask.items()],
         alarm=say("mask.warn", limit=ALARM) if alarm else "",
-        quality=_quality(record.quality),
+        suspects=suspects(record.quality),
+        quality=findings(record.quality),
+        provenance=_provenance(record),
     )
 
 
 def _facts(record: DescribeRecord) -> list[tuple[str, str]]:
-    known = record.labelled
-    share = percent(record.positives / known) if known else DASH
-    sites = ", ".join(f"{name} {count}" for name, count in record.sites.items())
+    positive = named(record.positive)
     facts = [
-        (say("cohort.studies"), str(record.studies)),
         (say("cohort.patients"), str(record.patients)),
-        (say("cohort.sites"), sites),
-        (say("cohort.labelled"), str(known)),
-        (
-            say("cohort.prevalence", positive=named(record.positive)),
-            say("cohort.count", count=record.positives, all=known, share=share),
-        ),
+        (say("cohort.studies"), str(record.studies)),
+        (say("cohort.sites"), _sites(record)),
+        (say("cohort.years"), _years(record)),
     ]
+    if record.positive:
+        known = record.labelled
+        share = percent(record.positives / known) if known else DASH
+        plain = say("cohort.count", count=record.positives, all=known, share=share)
+        told = interval(record.prevalence) if record.prevalence else plain
+        facts += [(say("cohort.labelled"), str(known)), (say("cohort.prevalence", positive=positive), told)]
+        if record.most_studies > 1 and record.patient_prevalence:
+            name = say("cohort.prevalence.patients", positive=positive)
+            facts.append((name, interval(record.patient_prevalence)))
     return [(name, value) for name, value in facts if value]
+
+
+def _sites(record: DescribeRecord) -> str:
+    if len(record.sites) <= FEW_SITES:
+        return ", ".join(f"{name} {count}" for name, count in record.sites.items())
+    sizes = record.sites.values()
+    return say("cohort.sites.many", count=len(sizes), least=min(sizes), most=max(sizes))
+
+
+def _years(record: DescribeRecord) -> str:
+    told = years(record)
+    if told and record.undated:
+        return say("cohort.years.undated", years=told, count=record.undated)
+    return told
 
 
 def _sets(record: DescribeRecord) -> list[SetRow]:
@@ -127,51 +142,13 @@ def _sets(record: DescribeRecord) -> list[SetRow]:
     ]
 
 
-def _column(name: str) -> str:
-    key = f"table1.{name}"
-    return say(key) if name in ("all", "unknown") else named(name)
-
-
-def _table1(record: DescribeRecord) -> list[VariableRow]:
-    found: list[VariableRow] = []
-    before: TableRow | None = None
-    for row in record.table1:
-        found.append(
-            VariableRow(
-                variable=row.variable,
-                level=row.level,
-                unit=unit(row.unit),
-                first=before is None or before.variable != row.variable,
-                cells=[row.summary.get(column, DASH) for column in record.table1_columns],
-            )
-        )
-        before = row
-    return found
-
-
-def _missing(row: Missingness) -> MissingRow:
-    return MissingRow(
-        name=_field(row.field),
-        overall=percent(row.overall),
-        width=safely(row.overall, 1.0),
-        by_label=_groups(row.by_label),
-        by_site=_groups(row.by_site),
-    )
-
-
-def _groups(shares: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {percent(share)}" for name, share in shares.items())
-
-
-def _field(name: str) -> str:
-    """An input, or a value of one, as readers call it.
-
-    Example:
-        >>> _field("chest_image"), _field("tabular.Tissue_composition")
-        ('Chest image', 'Tabular: Tissue composition')
-    """
-    modality, dot, column = name.partition(".")
-    return named(modality) if not dot else f"{named(modality)}: {column.replace('_', ' ')}"
+def _band(band: SiteBand) -> BandRow:
+    size = str(band.least)
+    if band.most > band.least:
+        size = say("bands.span", least=band.least, most=band.most)
+    share = percent(band.positives / band.labelled) if band.labelled else ""
+    told = say("cohort.count", count=band.positives, all=band.labelled, share=share) if share else DASH
+    return BandRow(size, band.sites, band.studies, band.patients, told)
 
 
 def _mask_name(name: str) -> str:
@@ -179,36 +156,18 @@ def _mask_name(name: str) -> str:
     return say(key) if key in TEXT else named(name)
 
 
-def _quality(quality: Quality) -> list[Finding]:
-    """What was found, kind by kind; what was not found is left out."""
-    replaced = [
-        say("quality.missing.one", field=field, counts=", ".join(f"{w} {n}" for w, n in words.items()))
-        for field, words in quality.set_to_missing.items()
+def _provenance(record: DescribeRecord) -> list[tuple[str, str, bool]]:
+    """Name, value, and whether it is code."""
+    inputs = ", ".join(f"{use} {count}" for use, count in record.sources.items())
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    rows = [
+        (say("cohort.cite"), record.cite, False),
+        (say("cohort.licence"), record.licence, False),
+        (say("cohort.ids"), say(f"cohort.ids.{record.ids}") if record.ids else "", False),
+        (say("cohort.inputs"), inputs, False),
+        (say("cohort.fingerprint"), record.fingerprint, True),
+        (say("cohort.spec"), record.spec_sha256, True),
+        (say("cohort.versions"), versions, False),
+        (say("cohort.rebuild"), record.rebuild, True),
     ]
-    found = {
-        "failed": _by_reason(study.reason for study in quality.failed),
-        "problems": _by_reason(
-            ": ".join(filter(None, [problem.modality, problem.field, problem.reason]))
-            for problem in quality.problems
-        ),
-        "missing": replaced,
-        "duplicates": [", ".join(group) for group in quality.duplicate_inputs],
-        "constant": list(quality.constant_columns),
-        "leaks": list(quality.leak_columns_found),
-        "skipped": list(quality.skipped_exclusions),
-        "notes": list(quality.notes),
-    }
-    return [Finding(say(f"quality.{kind}"), _shortened(lines)) for kind, lines in found.items() if lines]
-
-
-def _by_reason(reasons: Iterable[str]) -> list[str]:
-    return [
-        reason if count == 1 else say("quality.reason", count=count, reason=reason)
-        for reason, count in Counter(reasons).most_common()
-    ]
-
-
-def _shortened(lines: list[str]) -> list[str]:
-    if len(lines) <= MOST_LINES:
-        return lines
-    return [*lines[:MOST_LINES], say("quality.more", count=len(lines) - MOST_LINES)]
+    return [row for row in rows if row[1]]

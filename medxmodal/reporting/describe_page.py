@@ -48,7 +48,10 @@ def cohort_text(record: DescribeRecord) -> str:
     view = cohort_view(record)
     top = [view.title, *([say("banner.simulated")] if record.simulated else []), view.question]
     facts = aligned([[name, value] for name, value in view.facts])
-    blocks = ["\n".join([*map(plain, top), *facts])]
+    words = [
+        line for said in view.protocol for line in textwrap.wrap(plain(said), WIDTH, subsequent_indent="  ")
+    ]
+    blocks = ["\n".join([*map(plain, top), *facts]), *(["\n".join(words)] if words else [])]
     blocks += ["\n".join([title, *lines]) for title, lines in _blocks(record, view) if lines]
     return "\n\n".join(blocks)
 
@@ -63,12 +66,12 @@ def _blocks(record: DescribeRecord, view: CohortView) -> Iterator[tuple[str, lis
     sets = [[str(row.studies), row.share, row.name] for row in view.sets]
     yield say("inputs.together.title"), aligned(sets, right=(0, 1)) if sets else []
     yield say("table1.title"), _table1(view)
-    missing = [
-        [row.overall, clipped(row.name, NAME_WIDTH), row.by_label] for row in view.missing if row.width > 0
-    ]
+    missing = [[row.cells[0].text, clipped(row.name, NAME_WIDTH), row.by_label] for row in view.missing.rows]
     yield say("missing.title"), aligned(missing, right=(0,)) if missing else [say("missing.none")]
     mask = aligned([[name, value] for name, value in view.mask]) or [say("mask.none")]
     yield say("mask.title"), [*mask, *textwrap.wrap(plain(view.alarm), WIDTH)]
+    leaks = [[clipped(row.name, NAME_WIDTH), row.kind, row.auroc, row.interval] for row in view.suspects]
+    yield say("leak.title"), aligned(leaks) if leaks else []
     found = [
         line
         for finding in view.quality
@@ -84,9 +87,10 @@ def _why(reason: str) -> str:
 
 
 def _table1(view: CohortView) -> list[str]:
-    lines = [["", *(clipped(name, CELL_WIDTH) for name in view.columns)]]
-    for row in view.table1:
+    table = view.table1
+    lines = [["", *(clipped(name, CELL_WIDTH) for name in table.columns)]]
+    for row in table.rows:
         known = f"{row.variable} ({row.unit})" if row.unit else row.variable
         name = ", ".join(filter(None, [known, row.level])) if row.first else f"- {row.level}"
         lines.append([clipped(name, NAME_WIDTH), *row.cells])
-    return aligned(lines) if view.table1 else []
+    return aligned(lines) if table.rows else []

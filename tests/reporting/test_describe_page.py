@@ -38,7 +38,7 @@ def test_page_and_text_show_flow_sets_and_what_is_missing(cohort) -> None:
             "Image + Tabular + Text",
             "nothing",
             "54 %",
-            "disease 5.0 %",
+            "5.0 %",
             "Tabular: CRP",
         ):
             assert fact in text, fact

@@ -10,10 +10,11 @@ from types import MappingProxyType
 
 from medxmodal.reporting.strings.card import CARD
 from medxmodal.reporting.strings.cohort import COHORT
+from medxmodal.reporting.strings.describe import DESCRIBE
 from medxmodal.reporting.strings.run import RUN
 from medxmodal.reporting.strings.study import STUDY
 
-TEXT: Mapping[str, str] = MappingProxyType({**STUDY, **COHORT, **RUN, **CARD})
+TEXT: Mapping[str, str] = MappingProxyType({**STUDY, **COHORT, **DESCRIBE, **RUN, **CARD})
 """All words, by key."""
 
 UNITS: Mapping[str, str] = MappingProxyType(

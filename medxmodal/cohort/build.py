@@ -13,6 +13,8 @@ from pathlib import Path
 
 from medxmodal.cohort import keys as key_folder
 from medxmodal.cohort.candidates import make_candidates
+from medxmodal.cohort.decode_cache import DecodedStore
+from medxmodal.cohort.decode_pool import DecodePool
 from medxmodal.cohort.examine import examine
 from medxmodal.cohort.flow import FlowLog, Selection
 from medxmodal.cohort.identity import Identity, Kept, Keyed
@@ -54,6 +56,7 @@ class Job:
     builder: StudyBuilder
     plan: Plan
     selection: Selection
+    pool: DecodePool
     log: FlowLog = field(default_factory=FlowLog)
     studies: int = 0
 
@@ -69,7 +72,7 @@ class Job:
             drafts = [draft for case in cases if (draft := self.builder.draft(case)) is not None]
             self.builder.check(final=self.store.whole)
             self.builder.left_out.update(cases[0].tables.left_out if cases else {})
-            for draft in examine(drafts):
+            for draft in examine(drafts, self.pool):
                 self.builder.finish(draft)
                 done += 1
                 if progress is not None:
@@ -135,10 +138,11 @@ def start(
     opening = Opening(spec, root, scratch, needed_columns(spec), spare, validate=validate)
     store = open_store(opening)
     plan = make_plan(spec, store.columns, unlabelled=unlabelled)
+    pool = stack.enter_context(DecodePool(inline=True, store=DecodedStore.from_environment()))
     builder = StudyBuilder(spec, plan, identity, root, scratch)
     builder.quality.skipped += plan.skipped
     builder.quality.notes += [*store.notes, *plan.notes]
-    return Job(spec, store, root, builder, plan, Selection(spec, plan))
+    return Job(spec, store, root, builder, plan, Selection(spec, plan), pool)
 
 
 def _made_folder(root: FolderRoot) -> Path:

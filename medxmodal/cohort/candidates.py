@@ -99,18 +99,18 @@ def id_columns(pattern: str) -> tuple[str, ...]:
 
 
 def _resolved(spec: CohortSpec, table: EventTable) -> EventTable:
-    """With `on` filled in: the record's column, or its patient or study id."""
-    on = table.on
+    """With `equals` filled in: the record's column, or its patient or study id."""
+    equals = table.equals
     if table.through:
         return table
-    if on is None:
+    if equals is None:
         own = spec.table.study is None or table.key == spec.table.patient
-        on = PATIENT if own or table.kind in {"fhir", "dicom", "dicomweb", "meds"} else STUDY
-    elif on == spec.table.patient:
-        on = PATIENT
-    elif on == spec.table.study:
-        on = STUDY
-    return table.model_copy(update={"on": on})
+        equals = PATIENT if own or table.kind in {"fhir", "dicom", "dicomweb", "meds"} else STUDY
+    elif equals == spec.table.patient:
+        equals = PATIENT
+    elif equals == spec.table.study:
+        equals = STUDY
+    return table.model_copy(update={"equals": equals})
 
 
 def _grouped(table: EventTable, rows: Sequence[Row]) -> Grouped:

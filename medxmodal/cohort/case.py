@@ -100,11 +100,11 @@ class Case:
     def _keys(self, spec: EventTable) -> Iterable[str]:
         if spec.through:
             for event in self.known(spec.through):
-                yield from (event.row.cells.get(spec.on or "") or "").split(MANY_KEYS)
+                yield from (event.row.cells.get(spec.equals or "") or "").split(MANY_KEYS)
             return
-        key = self.patient if spec.on == PATIENT else self.record if spec.on == STUDY else None
-        if key is None and spec.on not in {PATIENT, STUDY}:
-            key = self.row.cells.get(spec.on or "")
+        key = self.patient if spec.equals == PATIENT else self.record if spec.equals == STUDY else None
+        if key is None and spec.equals not in {PATIENT, STUDY}:
+            key = self.row.cells.get(spec.equals or "")
         if key is not None:
             yield key
 
@@ -137,7 +137,7 @@ class Case:
 
 
 PATIENT, STUDY = "\0patient", "\0study"
-"""What `on` is by default: the record's own ids."""
+"""What `equals` is by default: the record's own ids."""
 _OPEN = Window()
 
 

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from medxmodal.cohort.file_inputs import Request, Seen, content_sha256
-from medxmodal.cohort.sources.image import decode_image, load_bytes
+from medxmodal.cohort.decode_job import Job, Outcome
+from medxmodal.cohort.decode_pool import DecodePool
 from medxmodal.cohort.study_builder import Draft
-from medxmodal.errors import InputError
 
 
-def examine(drafts: Sequence[Draft]) -> Iterator[Draft]:
-    """The drafts in order, each with what its files showed."""
+def examine(drafts: Sequence[Draft], pool: DecodePool) -> Iterator[Draft]:
+    """The drafts in order, each with what its files showed.
+
+    Args:
+        drafts: The drafts.
+        pool: Decodes their files.
+    """
+    outcomes = pool.run(_jobs(drafts))
     for draft in drafts:
         for name, pending in draft.pending.items():
-            draft.seen[name] = [[_see(request) for request in inputs] for inputs in pending.requests]
+            draft.seen[name] = [_take(outcomes, len(requests)) for requests in pending.requests]
         yield draft
 
 
-def _see(request: Request) -> Seen:
-    try:
-        array = decode_image(load_bytes(request.paths[0], request.reference.shown), request.reference.shown)
-    except InputError as error:
-        return Seen(error=error.message)
-    return Seen("", array.shape, content_sha256(array.shape, array.dtype.str, array.tobytes()))
+def _jobs(drafts: Sequence[Draft]) -> Iterator[Job]:
+    for draft in drafts:
+        for pending in draft.pending.values():
+            for requests in pending.requests:
+                for request in requests:
+                    yield request.job
+
+
+def _take(outcomes: Iterator[Outcome], number: int) -> list[Outcome]:
+    return [next(outcomes) for _ in range(number)]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from medxmodal.cohort.case import Case
+from medxmodal.cohort.decode_job import Facts
 from medxmodal.cohort.identity import Identity
 from medxmodal.cohort.readings import CategoryReader, NumberReader, make_reader
 from medxmodal.cohort.root import FolderRoot
@@ -15,6 +16,8 @@ from medxmodal.cohort.spec import TabularSpec, TimeseriesSpec
 from medxmodal.cohort.study import Value
 
 MASK = "mask"
+REMARK = "remark"
+"""Field of what is odd about a file that can be used."""
 
 
 @dataclass
@@ -34,7 +37,7 @@ class Found:
     problems: dict[str, str] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
     content: str = ""
-    facts: list[Mapping[str, object]] = field(default_factory=list)
+    facts: list[Facts] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
 
 

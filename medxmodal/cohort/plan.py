@@ -73,6 +73,8 @@ def make_plan(spec: CohortSpec, columns: Mapping[str, tuple[str, ...]], *, unlab
     skipped = []
     for verb, rule, needs in _rules(spec):
         missing = [need for need in needs if checker.lacks(need)]
+        if unlabelled and rule.source and not columns[rule.source]:
+            missing = needs
         if missing and not unlabelled:
             raise checker.absent(missing[0])
         if missing:
@@ -161,14 +163,16 @@ def _needs(spec: CohortSpec) -> Iterator[Need]:
         yield "table.patient", RECORDS, column
     for column in id_columns(spec.table.study) if spec.table.study else ():
         yield "table.study", RECORDS, column
+    if spec.table.distinct:
+        yield "table.distinct", RECORDS, spec.table.distinct
     for name, table in spec.tables.items():
         for column in id_columns(table.key):
             yield f"tables.{name}.key", name, column
         for column in table.time.column if table.time else ():
             yield f"tables.{name}.time", name, column
         yield from _rule(f"tables.{name}.where", name, table.where)
-        if table.on and table.on not in {spec.table.patient, spec.table.study}:
-            yield f"tables.{name}.on", table.through or RECORDS, table.on
+        if table.equals and table.equals not in {spec.table.patient, spec.table.study}:
+            yield f"tables.{name}.equals", table.through or RECORDS, table.equals
     index = spec.index_time
     if index:
         if index.column:

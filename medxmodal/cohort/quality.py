@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from medxmodal.cohort.inputs import MASK, Found
+from medxmodal.cohort.inputs import MASK, REMARK, Found
 from medxmodal.cohort.spec import FILES, CohortSpec, TabularSpec
 from medxmodal.cohort.study import Study
-from medxmodal.records import FailedStudy, Problem, Quality
+from medxmodal.records import BurntInText, FailedStudy, Problem, Quality
+
+MOST_IDS = 200
+"""So many studies with burnt-in text are listed a modality; the rest are counted."""
 
 
 @dataclass
@@ -23,7 +26,11 @@ class QualityLog:
     leaks: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    doubled_rows: list[list[str]] = field(default_factory=list)
     seen: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    patients: dict[str, str] = field(default_factory=dict)
+    likeness: dict[str, dict[str, str]] = field(default_factory=dict)
+    letters: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def problem(self, study: str, modality: str, what: str, reason: str) -> None:
         """Something is wrong with one study."""
@@ -37,20 +44,52 @@ class QualityLog:
             if inputs.content:
                 self.seen.setdefault((modality, inputs.content), {})[study] = patient
 
+    def unit(self, column: str, unit: str) -> None:
+        """A value of `modality.column` came in this unit."""
+        counts = self.units.setdefault(column, {})
+        counts[unit] = counts.get(unit, 0) + 1
+
+    def alike(self, modality: str, study: str, patient: str, perceptual: str) -> None:
+        """The perceptual hash of a study's image; see `likeness`."""
+        self.patients[study] = patient
+        self.likeness.setdefault(modality, {})[study] = perceptual
+
+    def written_on(self, modality: str, study: str, score: float, annotated: str | None = None) -> None:
+        """How surely a study's image holds letters, and what its DICOM tag says; see `burnt_in`."""
+        seen = self.letters.setdefault(modality, {})
+        seen[study] = seen.get(study, False) or suspected(score, annotated)
+
     def finish(self) -> Quality:
         """The record."""
-        doubled = (group for group in self.seen.values() if len(set(group.values())) > 1)
+        doubled = [list(group) for group in self.seen.values() if len(set(group.values())) > 1]
         return Quality(
             problems=self.problems,
             failed=self.failed,
             set_to_missing=self.set_to_missing,
             units=self.units,
-            duplicate_inputs=[list(group) for group in doubled],
+            duplicate_inputs=doubled,
+            near_duplicates=self._nearly(doubled),
+            duplicate_rows=self.doubled_rows,
+            burnt_in_text={name: _written(seen) for name, seen in self.letters.items()},
             constant_columns=self.constant,
             leak_columns_found=self.leaks,
             skipped_exclusions=self.skipped,
             notes=self.notes,
         )
+
+    def _nearly(self, identical: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Groups of images that are alike, but for those already known to be identical."""
+        known = {frozenset(group) for group in identical}
+        groups = [g for hashes in self.likeness.values() for g in near_duplicates(hashes, self.patients)]
+        return [group for group in groups if frozenset(group) not in known]
+
+
+def _written(seen: Mapping[str, bool]) -> BurntInText:
+    studies = [study for study, found in seen.items() if found]
+    share = round(len(studies) / len(seen), 6)
+    return BurntInText(
+        studies=len(seen), suspected=len(studies), share=share, study_ids=studies[:MOST_IDS]
+    )
 
 
 def constant_columns(spec: CohortSpec, studies: Sequence[Study]) -> list[str]:
@@ -68,4 +107,4 @@ def constant_columns(spec: CohortSpec, studies: Sequence[Study]) -> list[str]:
 def blocking(spec: CohortSpec, problem: Problem) -> bool:
     """Whether a problem makes its modality unusable (a lesion mask or a date is not needed)."""
     modality = spec.modalities.get(problem.modality)
-    return modality is not None and not (isinstance(modality, FILES) and problem.field == MASK)
+    return modality is not None and not (isinstance(modality, FILES) and problem.field in {MASK, REMARK})

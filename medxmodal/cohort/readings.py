@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from medxmodal.errors import InputError, SpecError
 
 MOST = 0.5
 """Above this share of cells that are no numbers, the column is mis-typed rather than the cells wrong."""
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 LATE = "known only after the index time"
 
 
@@ -69,7 +71,8 @@ class Reader:
         text = cells.get(self.cell)
         if text is None or text in self.missing:
             return None
-        return self.column.map.get(text, text)
+        mapped = self.column.map.get(text, text)
+        return None if mapped in self.missing else mapped
 
     def events(self, case: Case) -> list[Event]:
         """The rows that it reads."""
@@ -266,7 +269,7 @@ class CategoryReader(Reader):
     def _value(self, texts: Sequence[str], shown: str) -> Taken:
         many = self.column.many
         words = [word for text in texts for word in (text.split(many) if many else [text])]
-        plain = [self.column.map.get(word.strip(), word.strip()) for word in words]
+        plain = [self.column.map.get(word, word) for word in map(_without_zeros, words)]
         kept = sorted({word for word in plain if word and word not in self.missing})
         wrong = [word for word in kept if self.allowed is not None and word not in self.allowed]
         if wrong:
@@ -278,6 +281,12 @@ class CategoryReader(Reader):
 
     def check(self, *, final: bool) -> None:
         """Nothing can be wrong with a category as a whole."""
+
+
+def _without_zeros(word: str) -> str:
+    """`1.0` as `1`: a code that some tool wrote as a decimal number."""
+    whole = _WHOLE.fullmatch(word.strip())
+    return whole[1] if whole else word.strip()
 
 
 def make_reader(

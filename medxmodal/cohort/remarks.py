@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from medxmodal.cohort.inputs import REMARK
 from medxmodal.cohort.plan import Plan
-from medxmodal.cohort.quality import constant_columns
+from medxmodal.cohort.quality import QualityLog, constant_columns
 from medxmodal.cohort.spec import CohortSpec, TextSpec
 from medxmodal.cohort.store import RECORDS
 from medxmodal.cohort.study import Study
 from medxmodal.cohort.study_builder import StudyBuilder
+
+MOST_REMARKS = 20
+"""The same remark on more studies than this is said once, with their number."""
 
 
 def remark_on(
@@ -52,6 +57,17 @@ def remark_on(
         for column, counts in reader.units.items():
             quality.units[f"{name}.{column}"] = counts
     quality.constant += constant_columns(spec, studies)
+    _fold_remarks(quality)
+
+
+def _fold_remarks(quality: QualityLog) -> None:
+    """What is odd about very many files alike is one note, not a line a study."""
+    texts = {
+        id(p): (p.modality, p.reason.partition(": ")[2]) for p in quality.problems if p.field == REMARK
+    }
+    common = {text: n for text, n in Counter(texts.values()).items() if n > MOST_REMARKS}
+    quality.problems = [p for p in quality.problems if texts.get(id(p)) not in common]
+    quality.notes += [f"{modality}: {reason} ({n} studies)" for (modality, reason), n in common.items()]
 
 
 def _leaks(spec: CohortSpec, columns: Mapping[str, tuple[str, ...]]) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from medxmodal.cohort.spec_base import Duration, FromTable, Name, OneOrMore, Section, Text, TimeUnit, Where
 
-KINDS = ("file", "sql", "fhir", "dicom", "dicomweb", "arrays", "meds")
+KINDS = ("file", "folder", "sql", "fhir", "dicom", "dicomweb", "arrays", "meds")
 
 
 def _time(value: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
@@ -37,6 +37,7 @@ class Source(Section):
     Args:
         file: CSV, TSV, XLSX, Parquet or JSON, also gzipped, relative to the data folder; `*` for several.
         sheet: Position or name of the sheet, for XLSX.
+        folder: Files by a pattern, one row a file: `images/*/*.png`.
         sql: One SELECT; needs `database`.
         database: `sqlite:///file.db` under the data folder, or `env:NAME` for a URL in the environment.
         fhir: A FHIR R4 resource type, one row a resource.
@@ -51,6 +52,7 @@ class Source(Section):
 
     file: Text | None = None
     sheet: int | str = 0
+    folder: Text | None = None
     sql: Text | None = None
     database: Text | None = None
     fhir: Text | None = None
@@ -85,7 +87,8 @@ class Source(Section):
     @property
     def shown(self) -> str:
         """How messages name it."""
-        return str(getattr(self, self.kind)) if self.kind in {"file", "arrays"} else f"the {self.kind} table"
+        named = self.kind in {"file", "folder", "arrays"}
+        return str(getattr(self, self.kind)) if named else f"the {self.kind} table"
 
 
 _PATIENT = {"fhir": "id", "dicom": "PatientID", "dicomweb": "PatientID", "arrays": "name", "meds": "patient"}
@@ -100,10 +103,13 @@ class TableSpec(Source):
     Args:
         patient: Column of the patient id, or a text with columns in braces.
         study: Column of the study id, likewise; made from the patient id where not given.
+        distinct: One record for each value of this column, from the first row that has it; for tables with
+            several rows a study, such as DICOM series.
     """
 
     patient: Text = ""
     study: Text | None = None
+    distinct: Text | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -113,8 +119,8 @@ class TableSpec(Source):
             tree = dict(tree)
             if "patient" not in tree and kind in _PATIENT:
                 tree["patient"] = _PATIENT[kind]
-            if "study" not in tree and kind in _STUDY:
-                tree["study"] = _STUDY[kind]
+            if "study" not in tree and (kind in _STUDY or tree.get("distinct")):
+                tree["study"] = tree.get("distinct") or _STUDY[kind]
         return tree
 
     @model_validator(mode="after")
@@ -129,15 +135,15 @@ class EventTable(Source):
 
     Args:
         key: Its column that names the record.
-        on: The record's column that the key equals; the study id, else the patient id.
-        through: A table in between, whose column `on` is: rows of rows.
+        equals: The record's column that the key equals; the study id, else the patient id.
+        through: A table in between, whose column `equals` is: rows of rows.
         time: When a row happened; without it rows count as known at any time.
         where: Rows for which this does not hold are left out on reading.
         optional: Whether the table may be absent; it is then empty, and said so.
     """
 
     key: Text = ""
-    on: Text | None = None
+    equals: Text | None = None
     through: Name | None = None
     time: TimeSpec | None = None
     where: Where | None = None
@@ -159,8 +165,8 @@ class EventTable(Source):
     def _keyed(self) -> Self:
         if not self.key:
             raise ValueError("the key `key` is required: the column that names the record")
-        if self.through and not self.on:
-            raise ValueError("`through` needs `on`, the column of that table")
+        if self.through and not self.equals:
+            raise ValueError("`through` needs `equals`, the column of that table")
         return self
 
 

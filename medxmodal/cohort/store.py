@@ -9,7 +9,7 @@ from pathlib import Path
 from medxmodal.cohort.root import FolderRoot
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
 from medxmodal.cohort.spec import CohortSpec
-from medxmodal.cohort.spec_tables import EventTable, Source
+from medxmodal.cohort.spec_tables import EventTable, Source, TableSpec
 from medxmodal.cohort.where import parse_where
 from medxmodal.errors import InputError, SpecError
 
@@ -90,7 +90,7 @@ def open_store(opening: Opening) -> Store:
         table = _read(opening, name, source)
         store.columns[name], store.files[name] = table.columns, table.files
         store.notes += [note if name == RECORDS else f"{name}: {note}" for note in table.notes]
-        rows[name] = _wanted(source, list(table.rows))
+        rows[name] = wanted_rows(source, list(table.rows))
     if not fhir:
         store.parts = lambda: iter([RawPart(rows[RECORDS], _without_records(rows))])
         return store
@@ -103,8 +103,13 @@ def _without_records(rows: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
     return {name: found for name, found in rows.items() if name != RECORDS}
 
 
-def _wanted(source: Source, rows: list[Row]) -> list[Row]:
-    """The rows for which the table's own `where` holds."""
+def wanted_rows(source: Source, rows: list[Row]) -> list[Row]:
+    """The rows for which the table's own `where` holds; of records with one `distinct` value the first."""
+    if isinstance(source, TableSpec) and source.distinct:
+        first: dict[str | None, Row] = {}
+        for row in rows:
+            first.setdefault(row.cells.get(source.distinct), row)
+        return list(first.values())
     if not isinstance(source, EventTable) or source.where is None:
         return rows
     rule = parse_where(source.where)
@@ -118,7 +123,9 @@ def _read(opening: Opening, name: str, source: Source) -> Table:
         optional = name in opening.spare or (isinstance(source, EventTable) and source.optional)
         if optional and not _is_there(opening, source):
             return Table((), (), (), ("this optional table is not there; it counts as empty",))
-        raise error if name == RECORDS else SpecError(f"tables.{name}: {error.message}", hint=error.hint)
+        if name == RECORDS:
+            raise
+        raise SpecError(f"tables.{name}: {error.message}", hint=error.hint) from error
     except InputError as error:
         if name == RECORDS:
             raise
@@ -139,6 +146,13 @@ def _file(opening: Opening, name: str, source: Source) -> Table:
     if any(sign in source.file for sign in "*?["):
         return read_tables(folder, source.file, source.sheet, columns=columns)
     return read_table(folder / source.file, source.sheet, columns=columns)
+
+
+def _folder(opening: Opening, name: str, source: Source) -> Table:
+    from medxmodal.cohort.sources.folder import read_folder
+
+    del name
+    return read_folder(opening.root.folder, source.folder or "")
 
 
 def _sql(opening: Opening, name: str, source: Source) -> Table:
@@ -164,7 +178,7 @@ def _dicomweb(opening: Opening, name: str, source: Source) -> Table:
 
 
 def _arrays(opening: Opening, name: str, source: Source) -> Table:
-    from medxmodal.cohort.sources.arrays import read_arrays
+    from medxmodal.cohort.store_arrays import unpack_arrays
 
     del name
     found = sorted(opening.root.folder.glob(source.arrays or ""))
@@ -172,7 +186,7 @@ def _arrays(opening: Opening, name: str, source: Source) -> Table:
         raise SpecError(
             f"the data folder has {len(found)} files {source.arrays}; one is expected", hint="Check --data."
         )
-    return read_arrays(found[0])
+    return unpack_arrays(found[0], opening.root.made or opening.scratch)
 
 
 def _meds(opening: Opening, name: str, source: Source) -> Table:
@@ -181,11 +195,12 @@ def _meds(opening: Opening, name: str, source: Source) -> Table:
     del name
     if source.meds not in {"data", "labels", "subjects"}:
         raise SpecError(f"meds is '{source.meds}'", hint="Use data, labels or subjects.")
-    return read_meds(opening.root.folder, source.meds)  # type: ignore[arg-type]
+    return read_meds(opening.root.folder, source.meds)
 
 
 _READERS: dict[str, Callable[[Opening, str, Source], Table]] = {
     "file": _file,
+    "folder": _folder,
     "sql": _sql,
     "dicom": _dicom,
     "dicomweb": _dicomweb,

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from medxmodal.cohort.case import Case
-from medxmodal.cohort.file_inputs import FileReader, Pending, Seen
+from medxmodal.cohort.decode_job import Outcome
+from medxmodal.cohort.file_inputs import FileReader, Pending
 from medxmodal.cohort.identity import Identity
 from medxmodal.cohort.inputs import Found, InputReader, Surroundings, TabularReader, TimeseriesReader
 from medxmodal.cohort.keys import RealIdentity
@@ -47,7 +48,7 @@ class Draft:
     label: int | None
     found: dict[str, Found]
     pending: dict[str, Pending]
-    seen: dict[str, list[list[Seen]]] = field(default_factory=dict)
+    seen: dict[str, list[list[Outcome]]] = field(default_factory=dict)
     moment: datetime | None = None
     made: Study | None = None
 

@@ -75,6 +75,10 @@ def odd() -> Iterator[Odd]:
     }.items():
         yield Odd(name, "t.csv", column(cells), cells)
     yield Odd("trailing_space", "t.csv", column(["\N{NO-BREAK SPACE}5 ", "\t6"]), ["5", "6"])
+    yield Odd("excel_separator", "t.csv", b"sep=|\r\nid|x\r\n1|2;3;4\r\n", ["2;3;4"])
+    yield Odd("long_note", "t.csv", column(["a" * 200_000]), ["a" * 200_000])
+    both = column(["Müller"]) + b"\np1,M\xfcller"
+    yield Odd("two_encodings", "t.csv", both, ["MÃ¼ller", "Müller"], "look like UTF-8 nevertheless")
     yield from _commas()
     errors = ["#N/A", "#DIV/0!", "3", "#1 finding"]
     kept = [None, None, "3", "#1 finding"]
@@ -86,7 +90,7 @@ def odd() -> Iterator[Odd]:
     )
     yield Odd("excel_dates", "t.xlsx", dates, ["2021-03-01", "2021-03-01T08:30:00", "44256", "44256.25"])
     ragged = b"id,x\np0,1\np1,2,3\np2,4,,\np3\n"
-    yield Odd("ragged", "t.csv", ragged, ["1", None, "4", None])
+    yield Odd("ragged", "t.csv", ragged, ["1", None, "4", None], "cannot be read, each with its reason: 1")
     yield Odd(
         "parquet_lists", "t.parquet", parquet(id=["a", "b"], x=[["pain", "fever"], []]), ["pain|fever", None]
     )
@@ -98,15 +102,17 @@ def odd() -> Iterator[Odd]:
         "t.ndjson.gz",
         gzip.compress(b'{"id":1,"x":"a"}\n\n{"id":2}\n{cut\n[1]\n'),
         ["a", None, None, None],
+        "cannot be read, each with its reason: 2",
     )
+    one = "cannot be read, each with its reason: 1"
     deep = b'{"x":' * 300 + b"1" + b"}" * 300
-    yield Odd("json_deep", "t.json", b'[{"x":1},' + deep + b"]", ["1", None])
+    yield Odd("json_deep", "t.json", b'[{"x":1},' + deep + b"]", ["1", None], one)
     twice = b'[{"x": 1, "a": {"b": 1}}, {"x": 2, "a.b": 1, "a": {"b": 2}}]'
-    yield Odd("json_twice", "t.json", twice, ["1", None])
+    yield Odd("json_twice", "t.json", twice, ["1", None], one)
     yield Odd(
         "json_objects", "t.json", b'[{"x": 1, "drugs": [{"a": 1}]}]', ["1"], "'drugs' holds lists of objects"
     )
-    yield Odd("json_inside", "t.json", b'{"made": "today", "rows": [{"x": 1}, 7]}', ["1", None])
+    yield Odd("json_inside", "t.json", b'{"made": "today", "rows": [{"x": 1}, 7]}', ["1", None], one)
 
 
 def _commas() -> Iterator[Odd]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from medxmodal.cohort.sources.grid import Lines
 from medxmodal.errors import InputError
 
 MAX_BYTES = 2 << 30
 """A table larger than this, unpacked, is refused."""
+MAX_FIELD = 64 << 20
+"""A cell larger than this, such as a document in base64, is refused."""
+_SEPARATOR = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+"""The line above the header with which Excel names the separator."""
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -27,18 +34,36 @@ def read_csv(data: bytes, shown: str, delimiter: str | None = None) -> Lines:
         InputError: It is no text, or a quotation mark is not closed.
     """
     text, encoding = _text(data, shown)
+    named = _SEPARATOR.match(text)
+    if named:
+        text, delimiter = text[named.end() :], named[1]
     delimiter = delimiter or _delimiter(text)
-    notes = ("the table is not UTF-8; it was read as Windows-1252",) if encoding == "cp1252" else ()
+    notes = []
+    if encoding == "cp1252":
+        notes.append("the table is not UTF-8; it was read as Windows-1252")
+        if re.search(rb"[\xc2\xc3][\x80-\xbf]", data):
+            notes.append("some of its letters look like UTF-8 nevertheless; check the accented ones")
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines: list[list[str]] = []
     try:
-        lines.extend(rows)
+        with _long_fields():
+            lines.extend(rows)
     except csv.Error as error:
         raise InputError(
             f"{shown} cannot be read near line {rows.line_num}: {error}",
             hint="Check the quotation marks there.",
         ) from error
-    return Lines(lines, notes, commas=delimiter != ",")
+    return Lines(lines, tuple(notes), commas=delimiter != ",")
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """Notes may be longer than the csv module's own limit, which is one for the whole process."""
+    before = csv.field_size_limit(MAX_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def unpack(data: bytes, shown: str) -> bytes:

@@ -11,6 +11,8 @@ from medxmodal.cohort.cells import cell_text
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.errors import InputError
 
+MAX_CELLS = 500_000_000
+"""A table with more cells is refused before they become Python values."""
 FILE, ROW = "_file", "_row"
 """Columns that every table has when asked for: the stem of the file's name, and the row in it."""
 ERRORS = frozenset(
@@ -80,9 +82,16 @@ def to_records(grid: Lines, shown: str, columns: Collection[str] | None = None, 
     notes = list(grid.notes)
     if errors:
         notes.append(f"{errors} cells hold an Excel error such as #N/A; they were read as empty")
+    notes += unreadable(rows)
     if grid.commas:
         notes += _convert_commas(rows, [name for _, name in kept])
     return Records(named + added, tuple(rows), tuple(notes))
+
+
+def unreadable(rows: Iterable[Row]) -> tuple[str, ...]:
+    """A note on rows with a problem, which are in no record's events; none where there are none."""
+    count = sum(bool(row.problem) for row in rows)
+    return (f"rows that cannot be read, each with its reason: {count}",) if count else ()
 
 
 def _rows(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from medxmodal.cohort.cells import cell_text
-from medxmodal.cohort.sources.grid import Lines, Records, to_records
+from medxmodal.cohort.sources.grid import MAX_CELLS, Lines, Records, to_records, unreadable
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
 from medxmodal.errors import InputError
 
@@ -74,6 +74,10 @@ def json_lines(data: bytes, shown: str) -> tuple[Lines, Mapping[int, str]]:
                 f"{shown} has more than {MAX_COLUMNS} different keys",
                 hint="Write what varies from record to record as values, not as keys.",
             )
+    if len(columns) * len(flat) > MAX_CELLS:
+        raise InputError(
+            f"{shown} has more than {MAX_CELLS:,} cells", hint="Save it as Parquet, or split it."
+        )
     if not columns:
         raise InputError(f"{shown} is empty: no record has a key")
     notes = [
@@ -97,7 +101,8 @@ def with_problems(
     for number, problem in problems.items():
         rows[number] = Row(number, dict.fromkeys(names), problem)
     placed = (Row(n, rows[n].cells, rows[n].problem, f"record {n - 1}") for n in sorted(rows))
-    return Records(records.columns, tuple(placed), records.notes)
+    found = tuple(placed)
+    return Records(records.columns, found, records.notes + unreadable(found))
 
 
 def joined(values: Sequence[object]) -> str | None:

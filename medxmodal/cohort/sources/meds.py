@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from medxmodal.cohort.cells import cell_text, number_text
+from medxmodal.cohort.sources.grid import unreadable
 from medxmodal.cohort.sources.meds_schema import (
     DATA,
     DATA_FIELDS,
@@ -100,7 +101,7 @@ def _events(shards: list[_Shard]) -> Table:
             _texts(shard.table, "text_value"),
         )
         _add(rows, zip(*columns, strict=True), position, required=(0, 2))
-    notes = _extra(shards, DATA_FIELDS)
+    notes = [*unreadable(rows), *_extra(shards, DATA_FIELDS)]
     split = sum(count > 1 for count in seen.values())
     if split:
         notes.append(f"{split} subjects lie in several files, which MEDS does not allow; all were read")
@@ -122,7 +123,7 @@ def _labels(shards: list[_Shard], folder: Path) -> Table:
             _texts(shard.table, "categorical_value"),
         )
         _add(rows, zip(*columns, strict=True), position, required=(0, 1))
-    notes = _extra(shards, LABEL_FIELDS)
+    notes = [*unreadable(rows), *_extra(shards, LABEL_FIELDS)]
     return Table(COLUMNS, tuple(rows), tuple(shard.source for shard in shards), tuple(notes))
 
 

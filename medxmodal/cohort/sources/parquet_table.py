@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from medxmodal.cohort.sources.grid import Lines
+from medxmodal.cohort.sources.grid import MAX_CELLS, Lines
 from medxmodal.errors import InputError
 
 
@@ -18,13 +18,16 @@ def read_parquet(data: bytes, shown: str, columns: Collection[str] | None = None
         columns: Columns whose values are wanted; the cells of the others say only whether they are filled.
 
     Raises:
-        InputError: The file is damaged.
+        InputError: The file is damaged, or too large.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        file = pq.ParquetFile(pa.BufferReader(data))
+        if file.metadata.num_rows * max(1, file.metadata.num_columns) > MAX_CELLS:
+            raise InputError(f"{shown} has more than {MAX_CELLS:,} cells", hint="Split it.")
+        table = file.read()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(f"{shown} is no readable Parquet file", hint="Write it again.") from error
     names = [n for n in table.column_names if not n.startswith("__index_level_")]

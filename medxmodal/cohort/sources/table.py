@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from medxmodal.cohort.sources.csv_table import read_csv, unpack
+from medxmodal.cohort.sources.csv_table import MAX_BYTES, read_csv, unpack
 from medxmodal.cohort.sources.grid import Records, to_records
 from medxmodal.cohort.sources.parquet_table import read_parquet
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
@@ -82,6 +82,10 @@ def _read(path: Path, shown: str, sheet: int | str, columns: Collection[str] | N
             f"{shown} is no table that can be read", hint=f"Save it as one of: {', '.join(ENDINGS)}."
         )
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(
+                f"{shown} has more than {MAX_BYTES >> 30} GiB", hint="Save it as Parquet, or split it."
+            )
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{shown} cannot be read: {error.strerror}", hint="Check its rights.") from error

@@ -95,7 +95,8 @@ def test_what_the_standard_forbids_of_rows_is_recorded(tmp_path: Path) -> None:
         "the row has no code, which MEDS requires",
         "",
     ]
-    assert "1 subjects lie in several files" in table.notes[0]
+    assert table.notes[0] == "rows that cannot be read, each with its reason: 2"
+    assert "1 subjects lie in several files" in table.notes[1]
     assert [row.cells["patient"] for row in read_meds(tmp_path, "subjects").rows] == ["7"]
 
 

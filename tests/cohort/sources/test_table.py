@@ -173,7 +173,23 @@ def test_several_files_are_one_table(tmp_path: Path) -> None:
     ]
     assert len({row.number for row in table.rows}) == 4
     assert len(table.files) == 3
-    assert table.notes == ("the table is not UTF-8; it was read as Windows-1252 (1 of 3 files)",)
+    assert table.notes == (
+        "the table is not UTF-8; it was read as Windows-1252 (1 of 3 files)",
+        "rows that cannot be read, each with its reason: 1 (1 of 3 files)",
+    )
+
+
+@pytest.mark.parametrize(("kind", "room"), [("parquet_table", 5), ("json_table", 5), ("table", 20)])
+def test_a_table_beyond_the_limits_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, room: int
+) -> None:
+    name = "MAX_BYTES" if kind == "table" else "MAX_CELLS"
+    monkeypatch.setattr(f"medxmodal.cohort.sources.{kind}.{name}", room)
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "x": [1, 2, 3]})
+    path = tmp_path / ("t.json" if kind == "json_table" else "t.parquet")
+    frame.to_json(path, orient="records") if kind == "json_table" else frame.to_parquet(path)
+    with pytest.raises(InputError, match="has more than"):
+        read_table(path)
 
 
 def test_the_files_of_a_pattern_are_never_named(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def start(
     builder = StudyBuilder(spec, plan, identity, root, scratch)
     builder.quality.skipped += plan.skipped
     builder.quality.notes += [*store.notes, *plan.notes]
-    return Job(spec, store, root, builder, plan, Selection(spec, plan), pool)
+    return Job(spec, store, root, builder, plan, Selection(spec, plan, identity), pool)
 
 
 def _made_folder(root: FolderRoot) -> Path:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from medxmodal.cohort.spec_tables import EventTable, IndexSpec, Time
 from medxmodal.cohort.where import parse_where
 
 NO_INDEX = "no index event"
+_NEVER = datetime(1, 1, 2)
 _FIELD = re.compile(r"\{([^{}]+)\}")
 
 
@@ -153,7 +154,9 @@ def _event_indices(spec: IndexSpec, case: Case, zone: ZoneInfo | None) -> list[I
         and time is not None
         and (index := _index(row.cells, time, zone)) is not None
     ]
-    found.sort(key=lambda i: (i.clock.zero or datetime.min, i.moment.start))
+    found.sort(
+        key=lambda i: ((i.clock.zero or _NEVER) + timedelta(hours=i.moment.end), i.clock.zero or _NEVER)
+    )
     # Several rows may stand for one event, for example an encounter's two diagnoses.
     distinct = [i for n, i in enumerate(found) if n == 0 or i != found[n - 1]]
     if spec.take == "each":

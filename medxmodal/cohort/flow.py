@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from medxmodal.cohort.candidates import NO_INDEX
 from medxmodal.cohort.case import Case
-from medxmodal.cohort.cells import Words
-from medxmodal.cohort.plan import Plan
-from medxmodal.cohort.spec import CohortSpec, RuleSpec
+from medxmodal.cohort.cells import Words, cell_text
+from medxmodal.cohort.identity import Identity
+from medxmodal.cohort.inputs import column_reader
+from medxmodal.cohort.plan import Plan, value_names
+from medxmodal.cohort.readings import CategoryReader, NumberReader
+from medxmodal.cohort.spec import CohortSpec, RuleSpec, TabularSpec
 from medxmodal.cohort.where import columns_of
 from medxmodal.records import Flow, FlowStep
 
@@ -61,10 +64,12 @@ class Selection:
     """The spec's rules, applied to cases.
 
     An `include` rule keeps the records for which it is true, an `exclude` rule removes the records for
-    which it is true; a comparison with a missing value is neither true nor false.
+    which it is true; a comparison with a missing value is neither true nor false. A name such as
+    `tabular.age` in a rule stands for the study's own value.
     """
 
-    def __init__(self, spec: CohortSpec, plan: Plan) -> None:
+    def __init__(self, spec: CohortSpec, plan: Plan, identity: Identity) -> None:
+        self.values = {name: reader for name, reader in _value_readers(spec, identity)}
         self.missing = {name: Words(words) for name, words in spec.missing_words().items() if words}
         self.rules = [("include", rule) for rule in plan.include] + [("exclude", r) for r in plan.exclude]
 
@@ -86,10 +91,25 @@ class Selection:
                 rule.rule.holds(event.row.cells) is True for event in case.known(rule.source, rule.window)
             )
             return holds if verb == "exclude" else not holds
-        cells = {}
+        cells: dict[str, str | None] = {}
         for name in columns_of(rule.rule):
+            if name in self.values:
+                cells[name] = cell_text(self.values[name].read(case).value)
+                continue
             cell = case.row.cells.get(name)
             declared = cell is not None and name in self.missing and cell in self.missing[name]
             cells[name] = None if declared else cell
         held = rule.rule.holds(cells)
         return held is True if verb == "exclude" else held is not True
+
+
+def _value_readers(
+    spec: CohortSpec, identity: Identity
+) -> Iterator[tuple[str, NumberReader | CategoryReader]]:
+    """Readers of their own, so that what a rule asks is not counted among the values dropped."""
+    asked = {name for rule in (*spec.include, *spec.exclude) for name in columns_of(rule.rule)}
+    for name in sorted(asked & value_names(spec)):
+        modality, _, column = name.partition(".")
+        tabular = spec.modalities[modality]
+        assert isinstance(tabular, TabularSpec)
+        yield name, column_reader(tabular, column, identity)

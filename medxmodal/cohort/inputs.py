@@ -76,18 +76,21 @@ class InputReader(Protocol):
         """Field -> unit in the records -> how many values had it."""
 
 
+def column_reader(spec: TabularSpec, name: str, identity: Identity) -> NumberReader | CategoryReader:
+    """The reader of one column; what the column does not say, its modality says for all."""
+    column = spec.columns[name]
+    table = column.source or spec.source
+    if table is not None and column.source is None:
+        inherited = {"window": column.window or spec.window, "where": column.where or spec.where}
+        column = column.model_copy(update=inherited)
+    return make_reader(name, column, table, identity)
+
+
 class TabularReader:
     """Numbers and categories."""
 
     def __init__(self, spec: TabularSpec, around: Surroundings) -> None:
-        self.readers: dict[str, NumberReader | CategoryReader] = {}
-        for name, column in spec.columns.items():
-            table = column.source or spec.source
-            inherited = {}
-            if table is not None and column.source is None:
-                inherited = {"window": column.window or spec.window, "where": column.where or spec.where}
-            own = column.model_copy(update=inherited) if inherited else column
-            self.readers[name] = make_reader(name, own, table, around.identity)
+        self.readers = {name: column_reader(spec, name, around.identity) for name in spec.columns}
 
     def read(self, case: Case) -> Found:
         """Values by column; absent when nothing at all is known."""

@@ -157,6 +157,16 @@ class _Checker:
         )
 
 
+def value_names(spec: CohortSpec) -> frozenset[str]:
+    """The names by which rules can ask for a study's own values: `modality.column`."""
+    return frozenset(
+        f"{name}.{column}"
+        for name, modality in spec.modalities.items()
+        if isinstance(modality, TabularSpec)
+        for column in modality.columns
+    )
+
+
 def _needs(spec: CohortSpec) -> Iterator[Need]:
     """Key of the spec, table and column, for every column that must be there."""
     for column in id_columns(spec.table.patient):
@@ -231,9 +241,11 @@ def _label_needs(spec: CohortSpec) -> list[Need]:
 
 
 def _rules(spec: CohortSpec) -> Iterator[tuple[str, RuleSpec, list[Need]]]:
+    values = value_names(spec)
     for verb, rules in (("include", spec.include), ("exclude", spec.exclude)):
         for rule in rules:
-            yield verb, rule, list(_rule(f"{verb}.where", rule.source or RECORDS, rule.where))
+            needs = _rule(f"{verb}.where", rule.source or RECORDS, rule.where)
+            yield verb, rule, [need for need in needs if rule.source or need[2] not in values]
 
 
 def _masks(spec: CohortSpec) -> Iterator[tuple[str, list[Need]]]:

@@ -30,10 +30,15 @@ class Reading(FromTable):
     missing: Words = []
     label: str = ""
 
+    @property
+    def needs_events(self) -> str:
+        """The key that makes sense with a table of events only, if it is given."""
+        if self.where:
+            return "where"
+        return "take" if getattr(self, "take", None) not in {None, "since"} else ""
+
     @model_validator(mode="after")
-    def _where_needs_a_table(self) -> Self:
-        if self.where and not self.source:
-            raise ValueError("`where` needs `from`, a table of events")
+    def _one_clock(self) -> Self:
         if self.time and self.source:
             raise ValueError("the table in `from` has its own `time`")
         return self
@@ -76,8 +81,6 @@ class NumberColumn(Reading):
             raise ValueError(f"`take: since` needs a unit of time: {', '.join(HOURS)}")
         if self.take == "worst" and self.reference is None:
             raise ValueError("`take: worst` needs `reference`, the range from which values depart")
-        if self.take not in {None, "since"} and not self.source:
-            raise ValueError("`take` needs `from`, a table of events")
         return self
 
 
@@ -98,8 +101,6 @@ class CategoryColumn(Reading):
 
     @model_validator(mode="after")
     def _take_fits(self) -> Self:
-        if self.take and not self.source:
-            raise ValueError("`take` needs `from`, a table of events")
         if self.take == "all" and not self.many:
             raise ValueError("`take: all` gives several values: it needs `many`, the sign between them")
         return self

@@ -59,6 +59,14 @@ class TabularSpec(FromTable):
     kind: Literal["tabular"]
     columns: dict[str, Column] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _events_where_needed(self) -> Self:
+        for name, column in self.columns.items():
+            key = column.needs_events
+            if key and not (column.source or self.source):
+                raise ValueError(f"column '{name}': `{key}` needs `from`, a table of events")
+        return self
+
 
 class TimeseriesSpec(FromTable):
     """Values over time before the index time: rows of a table, each with its time.

@@ -113,7 +113,7 @@ def _described(file: DicomFile, plain: Instance) -> Instance | str:
         int(dataset.get("InstanceNumber") or 0),
         file.frames,
         (int(dataset.get("Rows") or 0), int(dataset.get("Columns") or 0)),
-        planes_of(dataset, file.frames, file.shown),
+        planes_of(file),
     )
 
 

@@ -46,7 +46,7 @@ def decode_dicom(blobs: Sequence[bytes], shown: str, *, kind: str | None = None)
     with guarded(shown):
         files = [open_dicom(data, name, PIXEL_TAGS) for data, name in zip(blobs, names, strict=True)]
         _check_same(files, shown)
-        planes = [planes_of(file.dataset, file.frames, file.shown) for file in files]
+        planes = [planes_of(file) for file in files]
         found = kind or kind_found([file.frames for file in files], planes)
         if found == "volume":
             return _volume(files, planes, shown)
@@ -80,7 +80,7 @@ def _image(files: Sequence[DicomFile], shown: str) -> Decoded:
     array = displayed(file, pixels, remarks) if pixels.grey and pixels.array.dtype.itemsize > 1 else None
     if array is None:
         array = _meant(file, pixels)[0]
-    return Decoded(array, pixel_spacing(file.dataset, 0, shown), None, tuple(remarks))
+    return Decoded(array, pixel_spacing(file, 0), None, tuple(remarks))
 
 
 def _video(files: Sequence[DicomFile], shown: str) -> Decoded:
@@ -88,9 +88,7 @@ def _video(files: Sequence[DicomFile], shown: str) -> Decoded:
     clips = [_meant(file, unpack(file)) for file in ordered]
     if len({clip.shape[1:] for clip in clips}) > 1:
         raise InputError(f"{shown} mixes frames of different sizes")
-    return Decoded(
-        clips[0] if len(clips) == 1 else np.concatenate(clips), pixel_spacing(files[0].dataset, 0, shown)
-    )
+    return Decoded(clips[0] if len(clips) == 1 else np.concatenate(clips), pixel_spacing(files[0], 0))
 
 
 def _meant(file: DicomFile, pixels: Pixels) -> np.ndarray:
@@ -122,7 +120,7 @@ def _volume(files: Sequence[DicomFile], planes: Sequence[tuple[Plane, ...] | Non
 
 def _thickness(file: DicomFile) -> float | None:
     for keyword in ("SpacingBetweenSlices", "SliceThickness"):
-        value = functional_group(file.dataset, 0, "PixelMeasuresSequence", keyword)
+        value = functional_group(file, 0, "PixelMeasuresSequence", keyword)
         found = numbers(value, 1, keyword, file.shown)
         if found is not None and found[0] > 0:
             return found[0]

@@ -57,6 +57,12 @@ class DicomFile:
         return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
     @cached_property
+    def groups(self) -> tuple[Any, Any]:
+        """The functional groups of each frame, and those that all share."""
+        own, shared = (f"{whose}FunctionalGroupsSequence" for whose in ("PerFrame", "Shared"))
+        return take(self.dataset, own), take(self.dataset, shared)
+
+    @cached_property
     def frames(self) -> int:
         """How many frames the header declares."""
         found = take(self.dataset, "NumberOfFrames")
@@ -65,8 +71,10 @@ class DicomFile:
 
 def take(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401 - whatever a header holds
     """A value of a header, or None; several times faster than pydicom's own `get` where it is absent."""
-    tag = _tag(keyword)
-    return dataset[tag].value if tag in dataset else None
+    try:
+        return dataset[_tag(keyword)].value
+    except KeyError:
+        return None
 
 
 @cache
@@ -155,23 +163,22 @@ def check_pixels(file: DicomFile) -> tuple[int, int, int, int]:
     return frames, rows, columns, samples
 
 
-def functional_group(dataset: Dataset, frame: int, name: str, keyword: str) -> Any:  # noqa: ANN401
+def functional_group(file: DicomFile, frame: int, name: str, keyword: str) -> Any:  # noqa: ANN401
     """A value of one frame: from its own functional group, the shared one, or the plain header.
 
     Args:
-        dataset: The header.
+        file: The file.
         frame: Which frame, from 0.
         name: The group's sequence, such as `PixelMeasuresSequence`.
         keyword: The value wanted.
     """
-    own = take(dataset, "PerFrameFunctionalGroupsSequence")
-    shared = take(dataset, "SharedFunctionalGroupsSequence")
+    own, shared = file.groups
     for groups, place in ((own, frame), (shared, 0)):
         if groups and place < len(groups):
             items = take(groups[place], name)
             if items and keyword in items[0]:
                 return take(items[0], keyword)
-    return take(dataset, keyword)
+    return take(file.dataset, keyword)
 
 
 def numbers(value: object, count: int, keyword: str, shown: str) -> tuple[float, ...] | None:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydicom.dataset import Dataset
 
-from medxmodal.cohort.sources.dicom_file import functional_group, numbers, take
+from medxmodal.cohort.sources.dicom_file import DicomFile, functional_group, numbers, take
 from medxmodal.errors import InputError
 
 SAME_MM = 0.01
@@ -57,16 +56,17 @@ class Stack:
     remarks: tuple[str, ...]
 
 
-def planes_of(dataset: Dataset, frames: int, shown: str) -> tuple[Plane, ...] | None:
+def planes_of(file: DicomFile) -> tuple[Plane, ...] | None:
     """The planes of a file's frames, or None where it has no place in space.
 
     Raises:
         InputError: A position, orientation or spacing is no finite number, or impossible.
     """
-    offsets = numbers(take(dataset, "GridFrameOffsetVector"), frames, "GridFrameOffsetVector", shown)
+    frames, shown = file.frames, file.shown
+    offsets = numbers(take(file.dataset, "GridFrameOffsetVector"), frames, "GridFrameOffsetVector", shown)
     found: list[Plane] = []
     for frame in range(frames):
-        plane = _plane(dataset, frame, shown)
+        plane = _plane(file, frame)
         if plane is None:
             return None
         if offsets is not None and frames > 1:  # a dose grid: relative to the first, or along z itself
@@ -81,36 +81,36 @@ def planes_of(dataset: Dataset, frames: int, shown: str) -> tuple[Plane, ...] | 
     return tuple(found)
 
 
-def _plane(dataset: Dataset, frame: int, shown: str) -> Plane | None:
+def _plane(file: DicomFile, frame: int) -> Plane | None:
     position = numbers(
-        functional_group(dataset, frame, "PlanePositionSequence", "ImagePositionPatient"),
-        3, "ImagePositionPatient", shown,
+        functional_group(file, frame, "PlanePositionSequence", "ImagePositionPatient"),
+        3, "ImagePositionPatient", file.shown,
     )  # fmt: skip
     turned = numbers(
-        functional_group(dataset, frame, "PlaneOrientationSequence", "ImageOrientationPatient"),
-        6, "ImageOrientationPatient", shown,
+        functional_group(file, frame, "PlaneOrientationSequence", "ImageOrientationPatient"),
+        6, "ImageOrientationPatient", file.shown,
     )  # fmt: skip
     if position is None or turned is None:
         return None
     axes = np.asarray(turned).reshape(2, 3)
     lengths = np.linalg.norm(axes, axis=1)
     if (np.abs(lengths - 1) > 0.01).any() or abs(axes[0] @ axes[1]) > 0.01:
-        raise InputError(f"{shown}: ImageOrientationPatient is not two unit vectors at a right angle")
+        raise InputError(f"{file.shown}: ImageOrientationPatient is not two unit vectors at a right angle")
     along, down = (axes / lengths[:, None]).tolist()
-    spacing = pixel_spacing(dataset, frame, shown)
+    spacing = pixel_spacing(file, frame)
     return Plane(position, tuple(along), tuple(down), spacing)  # type: ignore[arg-type]
 
 
-def pixel_spacing(dataset: Dataset, frame: int, shown: str) -> tuple[float, float] | None:
+def pixel_spacing(file: DicomFile, frame: int) -> tuple[float, float] | None:
     """Millimetres between rows and between columns; at the detector where the patient's are unknown.
 
     Raises:
         InputError: They are not two positive numbers.
     """
-    value = functional_group(dataset, frame, "PixelMeasuresSequence", "PixelSpacing")
-    found = numbers(value or take(dataset, "ImagerPixelSpacing"), 2, "PixelSpacing", shown)
+    value = functional_group(file, frame, "PixelMeasuresSequence", "PixelSpacing")
+    found = numbers(value or take(file.dataset, "ImagerPixelSpacing"), 2, "PixelSpacing", file.shown)
     if found is not None and not all(1e-4 <= size <= 1e4 for size in found):
-        raise InputError(f"{shown}: PixelSpacing is not two positive numbers of millimetres")
+        raise InputError(f"{file.shown}: PixelSpacing is not two positive numbers of millimetres")
     return None if found is None else (found[0], found[1])
 
 

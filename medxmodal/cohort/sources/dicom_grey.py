@@ -25,7 +25,7 @@ def rescale(file: DicomFile, frame: int) -> tuple[float, float]:
     """
     found: list[float] = []
     for keyword, usual in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0)):
-        value = functional_group(file.dataset, frame, _RESCALE, keyword)
+        value = functional_group(file, frame, _RESCALE, keyword)
         if keyword == "RescaleSlope" and value is None:
             value = take(file.dataset, "DoseGridScaling")
         number = numbers(value, 1, keyword, file.shown)
@@ -64,14 +64,18 @@ def values(file: DicomFile, pixels: Pixels, frame: int, out: np.ndarray) -> None
         total = float(out.min()) + float(out.max())
     else:
         slope, intercept = rescale(file, frame)
+        # Up to 16 bits are exact in float32; wider values are multiplied before they are rounded.
+        kind = np.float32 if stored.dtype.itemsize <= 2 else np.float64
         if (slope, intercept) == (1.0, 0.0):
             out[...] = stored
+        elif slope == 1:
+            np.add(stored, intercept, out=out, dtype=kind, casting="unsafe")
         else:
-            np.multiply(stored, slope, out=out, casting="unsafe")
+            np.multiply(stored, slope, out=out, dtype=kind, casting="unsafe")
             out += intercept
         if stored.dtype.kind == "f" and not np.isfinite(out).all():
             raise InputError(f"{file.shown} holds values that are not finite")
-        total = _ends(file.dataset, stored) * slope + 2 * intercept
+        total = _ends(file.dataset, stored) * slope + 2 * intercept if pixels.inverted else 0.0
     if pixels.inverted:
         np.subtract(total, out, out=out, casting="unsafe")
 
@@ -102,11 +106,11 @@ def displayed(file: DicomFile, pixels: Pixels, remarks: list[str]) -> np.ndarray
         values(file, upright, 0, meant)
         shown = _through_table(meant, table[0], file)
     else:
-        ends = [functional_group(file.dataset, 0, _WINDOW, f"Window{end}") for end in ("Center", "Width")]
+        ends = [functional_group(file, 0, _WINDOW, f"Window{end}") for end in ("Center", "Width")]
         center, width = (numbers(end, 1, "WindowCenter or WindowWidth", file.shown) for end in ends)
         if center is None or width is None:
             return None
-        function = str(functional_group(file.dataset, 0, _WINDOW, "VOILUTFunction") or "LINEAR")
+        function = str(functional_group(file, 0, _WINDOW, "VOILUTFunction") or "LINEAR")
         if width[0] < 0 or max(abs(center[0]), width[0]) > 1e9:
             raise InputError(f"{file.shown}: WindowCenter or WindowWidth is impossible")
         if width[0] < (1 if function == "LINEAR" else 1e-6):

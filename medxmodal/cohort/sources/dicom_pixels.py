@@ -100,7 +100,8 @@ def _without_unused_bits(array: np.ndarray, file: DicomFile) -> np.ndarray:
     high = int(take(file.dataset, "HighBit") or used - 1)
     if not 0 < used <= high + 1 <= whole:
         raise InputError(f"{file.shown}: BitsStored is {used} and HighBit {high} of {whole} bits")
-    if used == whole:
+    lowest = -(1 << (used - 1)) if array.dtype.kind == "i" else 0
+    if used == whole or (high + 1 == used and array.min() >= lowest and array.max() < lowest + (1 << used)):
         return array
     if array.dtype.kind == "u" and high + 1 == used:
         return array & array.dtype.type((1 << used) - 1)

@@ -159,12 +159,18 @@ def _add(
 
 
 def _texts(table: pa.Table, name: str) -> list[str | None]:
-    """A column as cells; 32-bit numbers as the shortest text that reads back as the same 32 bits."""
+    """A column as cells.
+
+    Times keep their midnight, since they are exact in MEDS and a bare date would mean the whole day; 32-bit
+    numbers become the shortest text that reads back as the same 32 bits.
+    """
     import pyarrow as pa
 
     if name not in table.column_names:
         return [None] * table.num_rows
     column: Any = table[name]
+    if pa.types.is_timestamp(column.type):
+        return [None if value is None else value.isoformat() for value in column.to_pylist()]
     if column.type != pa.float32():
         return [cell_text(value) for value in column.to_pylist()]
     texts: list[str] = column.to_numpy().astype(str).tolist()

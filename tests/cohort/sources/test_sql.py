@@ -154,6 +154,23 @@ def test_sqlite_needs_a_file(folder: Path, url: str) -> None:
         read_sql("select 1", url, folder)
 
 
+def test_a_damaged_database_is_one_readable_error(folder: Path) -> None:
+    (folder / "cut.db").write_bytes((folder / "in here.db").read_bytes()[:700])
+    (folder / "no.db").write_bytes(b"Jane Doe, 1950" * 100)
+    with sqlite3.connect(folder / "in here.db") as database:
+        database.execute("insert into visits values (9, cast(x'4a616e65ff' as text), null, null)")
+    database.close()
+    for url in ("sqlite:///cut.db", "sqlite:///no.db", URL):
+        with pytest.raises(InputError, match="sqlite database refused") as error:
+            read_sql("select * from visits", url, folder)
+        assert "Jane" not in str(error.value)
+
+
+def test_bytes_are_hexadecimal_and_empty_rows_are_none(folder: Path) -> None:
+    table = read_sql("select x'00ff' as b, null as c union all select null, '' order by 1", URL, folder)
+    assert [dict(row.cells) for row in table.rows] == [{"b": "00ff", "c": None}]
+
+
 def test_two_columns_of_one_name_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="column 'id' twice"):
         read_sql("select id, id from visits", URL, folder)

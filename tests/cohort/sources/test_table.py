@@ -9,7 +9,11 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from medxmodal.cohort.cells import cell_text
+from medxmodal.cohort.sources.grid import Lines, to_records
 from medxmodal.cohort.sources.rows import Table
 from medxmodal.cohort.sources.table import read_table, read_tables
 from medxmodal.errors import InputError, MedxmodalError, SpecError
@@ -190,6 +194,20 @@ def test_a_table_beyond_the_limits_is_refused(
     frame.to_json(path, orient="records") if kind == "json_table" else frame.to_parquet(path)
     with pytest.raises(InputError, match="has more than"):
         read_table(path)
+
+
+@given(
+    st.lists(st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=6), max_size=4), max_size=5)
+)
+def test_any_lines_are_records_whatever_columns_are_asked_for(lines: list[list[str]]) -> None:
+    whole = to_records(Lines([["a", "b", ""], *lines], commas=True), "t")
+    few = to_records(Lines([["a", "b", ""], *lines], commas=True), "t", ["b"])
+    filled = [n for n, line in enumerate(lines, 2) if any(cell_text(cell) for cell in line)]
+    assert [row.number for row in whole.rows] == filled
+    assert [(row.number, row.problem, row.cells["b"]) for row in few.rows] == [
+        (row.number, row.problem, row.cells["b"]) for row in whole.rows
+    ]
+    assert all(row.cells.keys() == {"a", "b"} for row in whole.rows)
 
 
 def test_the_files_of_a_pattern_are_never_named(tmp_path: Path) -> None:

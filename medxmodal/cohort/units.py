@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from medxmodal.cohort.unit_spellings import ucum_spelling
 from medxmodal.errors import InputError, SpecError
 
-_ARBITRARY = re.compile(r"\[[^\]]*U\]|(?<![a-zA-Z])[a-zA-Z]{0,2}(?:eq|osm)(?![a-zA-Z])")
-"""Units that are defined by an assay or a charge: they convert to nothing but themselves."""
+_ARBITRARY = re.compile(r"\[[^\]]*U\]|[a-z]?mol/[a-z]?mol|(?<![a-zA-Z])[a-zA-Z]{0,2}(?:eq|osm)(?![a-zA-Z])")
+"""Units defined by an assay or a charge, which convert to nothing but themselves; and ratios of substances:
+HbA1c of 48 mmol/mol is 6.5 %, not 4.8 %."""
 
 
 class Unit(NamedTuple):
@@ -111,8 +112,8 @@ def _line(unit: str, to: str) -> tuple[float, float]:
     if {_base(name) for name in source.arbitrary} != {_base(name) for name in target.arbitrary}:
         raise SpecError(
             f"unit '{unit}' cannot be converted to '{to}'",
-            hint="International units, equivalents and osmoles depend on the substance; convert the column "
-            "before, or correct `unit`.",
+            hint="International units, equivalents, osmoles and mmol/mol depend on the substance; convert "
+            "the column before, or correct `unit`.",
         )
     quantity = _registry().Quantity
     try:
@@ -131,6 +132,8 @@ def _line(unit: str, to: str) -> tuple[float, float]:
 
 def _base(name: str) -> str:
     """An arbitrary unit without its prefix: `meq` and `ueq` are both equivalents."""
+    if "/" in name:
+        return "mol/mol"
     return name if name.startswith("[") else name[-3:] if name.endswith("osm") else name[-2:]
 
 

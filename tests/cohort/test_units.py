@@ -30,6 +30,7 @@ from medxmodal.errors import InputError, SpecError
         (60, "U/L", "nkat/L", 1000.2),
         (140, "mEq/L", "ueq/mL", 140.0),
         (7.4, "pH", "[pH]", 7.4),
+        (48, "mmol/mol", "umol/mol", 48000),
     ],
 )
 def test_known_conversions(value: float, unit: str, to: str, expected: float) -> None:
@@ -64,7 +65,14 @@ def test_mass_and_substance_need_the_molar_mass(unit: str, to: str) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "to"),
-    [("[iU]/L", "10*9/L"), ("/L", "[iU]/L"), ("meq/L", "mmol/L"), ("mosm/kg", "mmol/kg"), ("[iU]", "U")],
+    [
+        ("[iU]/L", "10*9/L"),
+        ("/L", "[iU]/L"),
+        ("meq/L", "mmol/L"),
+        ("mosm/kg", "mmol/kg"),
+        ("[iU]", "U"),
+        ("mmol/mol", "%"),
+    ],
 )
 def test_what_an_assay_defines_converts_to_nothing_else(unit: str, to: str) -> None:
     """Pint alone takes an international unit for a pure number: 5 [iU]/L would be 5 cells a litre."""

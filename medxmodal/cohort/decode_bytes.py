@@ -31,7 +31,7 @@ def decode_bytes(blobs: Sequence[bytes], shown: str, kind: str) -> Decoded:
     if len(formats) > 1:
         raise InputError(f"{shown} mixes {' and '.join(sorted(_NOUNS[f] for f in formats))} files")
     if formats == {"dicom"}:
-        from medxmodal.cohort.sources.dicom import decode_dicom
+        from medxmodal.cohort.sources.dicom_decode import decode_dicom
 
         return decode_dicom(blobs, shown, kind=kind)
     if kind == "video" and formats != {"nifti"}:

@@ -21,7 +21,7 @@ from medxmodal.cohort.decode_job import Facts
 from medxmodal.cohort.sources.decoded import Decoded
 from medxmodal.errors import InputError
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same file gives other pixels or facts: what was kept before is then not used."""
 LIMIT = 8 << 30
 """Bytes it may take, unless said otherwise."""
@@ -101,7 +101,7 @@ class DecodedStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._make_room(array.nbytes + _HEADER)
             with temporary.open("wb") as stream:
-                np.lib.format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)
+                np.lib.format.write_array(stream, array, allow_pickle=False)
                 size = stream.tell()
             temporary.replace(path)
             temporary.write_text(json.dumps(facts.to_json() | {"bytes": size}), encoding="utf-8")

@@ -48,7 +48,7 @@ class Facts:
         affine: Index to RAS+ mm, row by row, for volumes.
         remarks: What the reader found odd though usable.
         content: Hash of the pixels.
-        perceptual: 64-bit difference hash of the image, middle slice or middle frame, hex.
+        perceptual: 256-bit hash of the image's coarse pattern, middle slice or middle frame, hex.
         more: Further facts; see `decode_facts.facts_of`.
     """
 
@@ -71,7 +71,7 @@ class Facts:
             None if decoded.spacing is None else tuple(float(size) for size in decoded.spacing),
             None if affine is None else tuple(tuple(float(v) for v in row) for row in affine),
             tuple(decoded.remarks),
-            content_hash(array),
+            content_hash(array, kind),
             perceptual_hash(array, kind),
             facts_of(decoded),
         )

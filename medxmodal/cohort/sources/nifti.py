@@ -180,8 +180,8 @@ def _values(stored: np.ndarray, slope: float, intercept: float, shown: str, rema
     if (slope, intercept) == (1.0, 0.0):
         low, high = (int(stored.min()), int(stored.max())) if stored.dtype.kind in "iu" else (-1, -1)
         if stored.dtype == np.uint8 or (low >= 0 and high < LABELS):
-            return np.array(stored, np.uint8, order="C")
-    array = np.empty(stored.shape, np.float32)
+            return np.array(stored, np.uint8, order="F")
+    array = np.empty(stored.shape, np.float32, order="F")
     with np.errstate(over="ignore", invalid="ignore"):
         for k in range(stored.shape[2]):  # slice by slice: in double precision, but never all at once
             array[:, :, k] = stored[:, :, k] * np.float64(slope) + intercept

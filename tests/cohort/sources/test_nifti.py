@@ -32,7 +32,7 @@ def test_values_axes_and_affine_are_as_stored(make: type[nibabel.Nifti1Image], p
     np.testing.assert_allclose(found.affine, AFFINE)
     np.testing.assert_allclose(found.spacing, (1.5, 2.0, 3.0))
     assert found.remarks == ()
-    assert found.array.flags.c_contiguous
+    assert found.array.flags.f_contiguous, "as in the file"
 
 
 @pytest.mark.parametrize("kind", ["<i2", ">i2", "<u2", "<i4", "<f4", ">f4", "<f8", "<i8", "<i1"])

@@ -25,8 +25,11 @@ from medxmodal.errors import InputError, SpecError
 
 MAX_ITEMS = 10_000_000
 MAX_LABEL_BYTES = 512 << 20
+MAX_UNPACKED = 64 << 30
+"""Larger arrays are refused before they are unpacked."""
 MAX_WHOLE = 2 << 30
 """Arrays in Fortran order, whose items lie scattered, are read whole up to so many bytes."""
+_CHUNK = 1 << 20
 ALONE = "all"
 """The split of a file with `images` and `labels` only."""
 _DAMAGED = (
@@ -104,7 +107,9 @@ class ArrayFile:
         self._zip.close()
 
     def table(self) -> Table:
-        """See `read_arrays`."""
+        """See `read_arrays`; the checksums of all images are checked on the way."""
+        for member in self.splits.values():
+            self._check(member)
         labels = {split: self._labels(split, member) for split, member in self.splits.items()}
         width = max((columns.shape[1] for columns in labels.values() if columns is not None), default=0)
         names = tuple("label" if n == 0 else f"label_{n}" for n in range(width))
@@ -174,6 +179,15 @@ class ArrayFile:
             raise InputError(f"{self.path.name}: the array {name} has another size than it declares")
         return _Member(name, shape, kind, fortran)
 
+    def _check(self, member: _Member) -> None:
+        """Read an array to its end: only there a damaged one shows, after its items were taken."""
+        try:
+            with self._zip.open(member.name) as stream:
+                while stream.read(_CHUNK):
+                    pass
+        except _DAMAGED as error:
+            raise InputError(f"{self.path.name}: the array {member.name} is damaged") from error
+
     def _split_names(self) -> Iterator[tuple[str, str]]:
         found = [name for name in self._members if name == "images" or name.endswith("_images")]
         if not found:
@@ -190,6 +204,8 @@ class ArrayFile:
         if not member.shape or member.shape[0] > MAX_ITEMS:
             raise InputError(f"{shown} has the shape {member.shape}; one item a first index is expected")
         item_shape(member.shape[1:], member.kind, shown)
+        if math.prod(member.shape) * member.kind.itemsize > MAX_UNPACKED:
+            raise InputError(f"{shown} has more than {MAX_UNPACKED >> 30} GiB", hint="Split it.")
         if member.fortran and math.prod(member.shape) * member.kind.itemsize > MAX_WHOLE:
             raise InputError(f"{shown} is in Fortran order and larger than {MAX_WHOLE >> 30} GiB")
         return member

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from medxmodal.cohort.case import Case, Event
 from medxmodal.cohort.inputs import Found, Surroundings
+from medxmodal.cohort.scrub import find_scrubber
 from medxmodal.cohort.sources.image import load_bytes
 from medxmodal.cohort.spec import TextPart, TextSpec
 from medxmodal.cohort.template import Template
@@ -29,7 +30,7 @@ class TextReader:
         self.rule = parse_where(spec.where) if spec.where else None
         self.parts = [(part, Template.parse(part.line)) for part in spec.parts]
         self.hide = _hider(spec.hide)
-        self.scrub = _scrubber() if spec.scrub else None
+        self.scrub = find_scrubber(spec.scrub) if spec.scrub else None
         self.hidden = 0
         self.cut = 0
 
@@ -129,9 +130,3 @@ def _hider(words: Sequence[str]) -> re.Pattern[str] | None:
         for w in longest_first
     )
     return re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)", re.IGNORECASE)
-
-
-def _scrubber() -> Callable[[str], str]:
-    from medxmodal.cohort.scrub import scrub
-
-    return scrub

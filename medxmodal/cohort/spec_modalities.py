@@ -113,7 +113,7 @@ class TextSpec(FromTable):
         parts: Several tables as one text.
         take: Of several notes in `from`: the `first`, the `last` or `all` (default).
         hide: Words that name the label and are blanked out; `covid*` for every word with that beginning.
-        scrub: Whether names and numbers that identify are blanked out, by the extra `scrub`.
+        scrub: Installed scrubber that blanks out who a note is about; see `cohort.scrub`.
     """
 
     kind: Literal["text"]
@@ -123,7 +123,7 @@ class TextSpec(FromTable):
     parts: list[TextPart] = []
     take: FileTake = "all"
     hide: Words = []
-    scrub: bool = False
+    scrub: Text | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -16,7 +16,7 @@ MAX_LINE = 32 << 20
 """A longer line is refused, and never held."""
 MAX_BUNDLE = 512 << 20
 """A larger bundle, unpacked, is refused."""
-PIECE_BYTES = 16 << 20
+PIECE_BYTES = 8 << 20
 """What one task reads, about; the same for every number of workers, so that tasks are too."""
 _PACKED = 10
 """How many bytes a byte of a gzipped file counts for."""

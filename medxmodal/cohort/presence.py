@@ -67,7 +67,8 @@ def _out_of_fold(cohort: Cohort, masks: np.ndarray) -> float | None:
 
     rows = np.flatnonzero(np.isfinite(cohort.labels()))
     y, x = cohort.labels()[rows], masks[rows]
-    patients = [cohort.patients[i] for i in rows]
+    of_study = cohort.patients
+    patients = [of_study[i] for i in rows]
     if min(len({p for p, label in zip(patients, y, strict=True) if label == c}) for c in (0, 1)) < FEWEST:
         return None
     if (x == x[:1]).all():

@@ -32,15 +32,16 @@ SKEWED = 0.5
 """From this skewness on, or with fewer than `ENOUGH` values, a number is told by its quartiles."""
 ENOUGH = 30
 MEAN, MEDIAN, MISSING = "mean (SD)", "median [quartiles]", "missing"
-_GROUP, _POSITION, _YES = "group", "position", "yes"
+_GROUP, _POSITION = "group", "position"
 
 
 @dataclass
 class _Columns:
-    """One column of the frame a number, a category, or a flag; what to call each line."""
+    """The frame: a column for each number and each category, and one of 0 and 1 for each flag."""
 
     data: dict[str, list[float | str | None]] = field(default_factory=dict)
     numbers: list[str] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
     categories: list[str] = field(default_factory=list)
     skewed: list[str] = field(default_factory=list)
 
@@ -54,7 +55,10 @@ class _Columns:
     def of(self, frame: pd.DataFrame) -> _Columns:
         """Those of which a part of the studies has any value."""
         known = set(frame.columns[frame.notna().any()])
-        kinds = [[n for n in kind if n in known] for kind in (self.numbers, self.categories, self.skewed)]
+        kinds = [
+            [n for n in kind if n in known]
+            for kind in (self.numbers, self.flags, self.categories, self.skewed)
+        ]
         return _Columns(self.data, *kinds)
 
 
@@ -124,14 +128,14 @@ def _lines(variable: Variable, columns: _Columns) -> Iterator[_Line]:
             yield _Line(variable, level, name, level)
         return
     for level in common[:MOST_LEVELS]:
-        yield _Line(variable, level, _flag(told, {level}, columns), _YES)
+        yield _Line(variable, level, _flag(told, {level}, columns))
     if rest:
-        yield _Line(variable, rare, _flag(told, rest, columns), _YES)
+        yield _Line(variable, rare, _flag(told, rest, columns))
 
 
 def _flag(told: Sequence[tuple[str, ...] | None], levels: set[str], columns: _Columns) -> str:
-    cells = [None if cell is None else _YES if levels & set(cell) else "no" for cell in told]
-    return columns.add(cells, columns.categories)
+    cells = [None if cell is None else float(bool(levels.intersection(cell))) for cell in told]
+    return columns.add(cells, columns.flags)
 
 
 def _is_skewed(known: Sequence[float]) -> bool:
@@ -168,22 +172,22 @@ class _Made:
         data: dict[str, Any] = {**columns.data, _POSITION: [float(i) for i in range(len(group))]}
         frame = pd.DataFrame(data)
         frame[_GROUP] = list(group)
-        frame[columns.numbers] = frame[columns.numbers].astype(float)
+        counted = [*columns.numbers, *columns.flags]
+        frame[counted] = frame[counted].astype(float)
         pair = [codes[name] for name in compare] if compare and all(n in codes for n in compare) else []
         everyone = _run(frame, columns)
         self.figures = [_figures(everyone)]
         self.differences: Mapping[str, object] = {}
         self.tests: Mapping[str, object] = {}
         if codes:
-            grouped = _run(frame, columns, by=_GROUP, smd=bool(pair))
+            grouped = _run(frame, columns, by=_GROUP)
             self.figures.append(_figures(grouped))
         if pair:
-            self.differences = grouped.smd_table[f"SMD ({pair[0]},{pair[1]})"].to_dict()
+            self.differences = _differences(grouped, columns, pair)
         if pair and p_values:
             both = frame[[code in pair for code in group]]
-            self.tests = (
-                _run(both, columns.of(both), by=_GROUP, p_values=True).htest_table["P-Value"].to_dict()
-            )
+            tested = _run(both, columns.of(both), by=_GROUP, p_values=True)
+            self.tests = tested.htest_table["P-Value"].to_dict()
 
     def row(self, line: _Line, overall: str, *, first: bool) -> TableRow:
         """A line, with the difference where it is a variable's first or a flag of its own."""
@@ -200,16 +204,18 @@ class _Made:
         )
 
     def _summary(self, figures: _Figures, line: _Line, code: str) -> str:
-        if line.variable.form != "number":
+        if line.variable.form == "category":
             known = figures.known.get((line.column, code), 0)
             return count(figures.counts.get((line.column, line.counted, code), 0), known)
         found = {key: figures.numbers.get((key, code), {}).get(line.column, math.nan) for key in _TOLD}
         if not found["count"] > 0:
-            return "-"
+            return "-" if line.variable.form == "number" else count(0, 0)
+        if line.variable.form == "flags":
+            return count(round(found["mean"] * found["count"]), int(found["count"]))
         if line.column in self.columns.skewed:
             low, middle, high = (short(found[key]) for key in ("q25", "median", "q75"))
             return f"{middle} [{low}, {high}]"
-        return f"{short(found['mean'])} ({short(found['std'])})"
+        return spread(found["mean"], found["std"])
 
 
 _TOLD = ("count", "mean", "std", "median", "q25", "q75")
@@ -244,31 +250,38 @@ def _figures(made: Any) -> _Figures:  # noqa: ANN401 - the library is untyped
     return _Figures(numbers, counts, known)
 
 
-def _run(
-    frame: pd.DataFrame,
-    columns: _Columns,
-    *,
-    by: str | None = None,
-    smd: bool = False,
-    p_values: bool = False,
-) -> Any:  # noqa: ANN401 - the library is untyped
+def _run(frame: pd.DataFrame, columns: _Columns, *, by: str | None = None, p_values: bool = False) -> Any:  # noqa: ANN401 - the library is untyped
     from tableone import TableOne
 
+    # A test asks how often a flag is set; a summary needs its mean alone, which is much faster.
+    categories = [*columns.categories, *(columns.flags if p_values else [])]
+    numbers = [*columns.numbers, *([] if p_values else columns.flags), _POSITION]
     # A value that one group lacks, or a test on few, is no cause for a warning here: the cell says so.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return TableOne(
             frame,
-            columns=[*columns.numbers, *columns.categories, _POSITION],
-            categorical=columns.categories,
-            continuous=[*columns.numbers, _POSITION],
+            columns=[*numbers, *categories],
+            categorical=categories,
+            continuous=numbers,
             nonnormal=list(columns.skewed),
             groupby=by,
             overall=False,
             include_null=False,
-            smd=smd,
             pval=p_values,
         )
+
+
+def _differences(made: Any, columns: _Columns, pair: list[str]) -> dict[str, object]:  # noqa: ANN401
+    """Column -> standardised mean difference of the second of two groups from the first."""
+    numbers = [*columns.numbers, *columns.flags, _POSITION]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = made.tables.create_smd_table(
+            pair, numbers, columns.categories, made.cont_describe, made.cat_describe
+        )
+    found: dict[str, object] = table[f"SMD ({pair[0]},{pair[1]})"].to_dict()
+    return found
 
 
 def _known(value: object) -> float | None:
@@ -298,13 +311,28 @@ def count(number: int, of: int) -> str:
     return f"{number} ({100 * number / of:.1f} %)" if of else "0"
 
 
+def spread(mean: float, deviation: float) -> str:
+    """Mean and standard deviation, as exact as the deviation makes sense.
+
+    Example:
+        >>> spread(53.0128, 16.03), spread(0.5, 0.0123)
+        ('53.0 (16.0)', '0.500 (0.012)')
+    """
+    if not deviation > 0:
+        return f"{short(mean)} ({short(deviation)})"
+    digits = min(max(1 - math.floor(math.log10(deviation)), 1 if deviation < 50 else 0), 6)
+    return f"{mean:.{digits}f} ({deviation:.{digits}f})"
+
+
 def short(value: float) -> str:
-    """A figure with four digits at most, and without exponent where there need be none.
+    """A figure with three digits, four from 100 on, and without exponent where there need be none.
 
     Example:
         >>> short(36.25), short(123456.7), short(float("nan"))
-        ('36.25', '123457', '-')
+        ('36.2', '123457', '-')
     """
     if math.isnan(value):
         return "-"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.4g}" if abs(value) >= 100 else f"{value:.3g}"

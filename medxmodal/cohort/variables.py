@@ -71,7 +71,8 @@ def label_variable(cohort: Cohort) -> Variable | None:
     if all(value is None for value in known):
         return None
     cells = [None if value is None else (label.positive,) if value == 1 else () for value in known]
-    return Variable(label.name, "flags", cells, levels=(label.positive,))
+    name = f"Label {label.name}" if label.name != label.positive else "Label"
+    return Variable(name, "flags", cells, levels=(label.positive,))
 
 
 def _columns(studies: Sequence[Study], name: str, modality: TabularSpec) -> Iterator[Variable]:

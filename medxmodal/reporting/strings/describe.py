@@ -90,10 +90,10 @@ DESCRIBE: Mapping[str, str] = MappingProxyType(
         "table1.note.shares": "Numbers that are about symmetric are told as mean (SD), others as "
         "median [quartiles]. Percentages are of the studies where the value is known; what is missing has "
         "a line of its own.",
-        "table1.note.smd": "SMD: standardised mean difference, of numbers {positive} minus {negative}, of "
-        "categories without sign; above 0.1 in size is often called an imbalance.",
-        "table1.note.no_p": "P-values are left out by design: they tell the size of the cohort more than that "
-        "of a difference.",
+        "table1.note.smd": "SMD: standardised mean difference, {positive} minus {negative}, without sign "
+        "for a category of several levels; above 0.1 in size is often called an imbalance.",
+        "table1.note.no_p": "P-values are left out by design: they tell the size of the cohort more than "
+        "that of a difference.",
         "table1.note.p": "p: not corrected for how many were tested.",
         "table1.note.studies": "Below the first line everything is counted by study; a patient has up to "
         "{most}.",

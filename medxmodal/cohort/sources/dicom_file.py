@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag, Tag
@@ -21,6 +22,7 @@ from medxmodal.errors import InputError
 
 PIXELS = {0x7FE00008: "FloatPixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00010: "PixelData"}
 UNDEFINED = 0xFFFFFFFF
+_TEXTS = {"DS", "IS", "CS", "UI"}
 
 
 @dataclass(frozen=True)
@@ -70,19 +72,35 @@ class DicomFile:
 
 
 def take(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401 - whatever a header holds
-    """A value of a header, or None; several times faster than pydicom's own `get` where it is absent."""
-    try:
-        return dataset[_tag(keyword)].value
-    except KeyError:
+    """A value of a header, or None.
+
+    Numbers and codes are read from the bytes as they are, texts of numbers as texts: pydicom's own
+    conversion takes longer than unpacking a slice.
+    """
+    tag, vr = _known(keyword)
+    found = dataset.get_item(tag)
+    if found is None:
         return None
+    if isinstance(found, RawDataElement) and found.value and found.VR in (None, vr):
+        if vr == "US" and len(found.value) == 2:
+            return int.from_bytes(found.value, "little" if found.is_little_endian else "big")
+        if vr in _TEXTS:
+            parts = found.value.decode("ascii").rstrip(" \0").split("\\")
+            return parts if len(parts) > 1 else parts[0].strip()
+    return dataset[tag].value
 
 
 @cache
-def _tag(keyword: str) -> BaseTag:
+def _known(keyword: str) -> tuple[BaseTag, str]:
     found = tag_for_keyword(keyword)
     if found is None:
         raise KeyError(keyword)
-    return Tag(found)
+    return Tag(found), dictionary_VR(found)
+
+
+@cache
+def _tags(keywords: tuple[str, ...]) -> list[BaseTag | int]:
+    return [int(_known(keyword)[0]) for keyword in keywords]  # plain numbers, which compare faster
 
 
 def open_dicom(data: bytes, shown: str, keywords: Sequence[str] = ()) -> DicomFile:
@@ -111,9 +129,9 @@ def open_dicom(data: bytes, shown: str, keywords: Sequence[str] = ()) -> DicomFi
                 f"{shown} declares a value of {length} bytes and holds {size - stream.tell()}",
                 hint="It was cut short: export it again.",
             )
-        return tag > 0x7FE00010
+        return False
 
-    dataset = read_partial(stream, stop, force=True, specific_tags=[*map(_tag, keywords)])
+    dataset = read_partial(stream, stop, force=True, specific_tags=_tags(tuple(keywords)))
     return DicomFile(dataset, data, shown, *(found[-1] if found else ()))
 
 

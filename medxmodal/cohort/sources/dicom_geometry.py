@@ -129,9 +129,9 @@ def stack(planes: Sequence[Plane], shown: str, thickness: float | None = None) -
     turned = np.array([plane.along + plane.down for plane in planes])
     if np.abs(turned - turned[0]).max() > 1e-3:
         raise InputError(f"{shown} mixes slices of different orientation", hint="Choose a series of one.")
-    if first.spacing is None:
+    if first.spacing is None or any(plane.spacing is None for plane in planes):
         raise InputError(f"{shown} has slices without PixelSpacing")
-    if any(p.spacing is None or not np.allclose(p.spacing, first.spacing, rtol=1e-3) for p in planes):
+    if not np.allclose([plane.spacing for plane in planes], first.spacing, rtol=1e-3, atol=0):  # type: ignore[arg-type]
         raise InputError(f"{shown} mixes slices of different PixelSpacing", hint="Choose a series of one.")
     positions = np.array([plane.position for plane in planes])
     depth = positions @ first.normal

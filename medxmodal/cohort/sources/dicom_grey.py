@@ -64,15 +64,16 @@ def values(file: DicomFile, pixels: Pixels, frame: int, out: np.ndarray) -> None
         total = float(out.min()) + float(out.max())
     else:
         slope, intercept = rescale(file, frame)
-        # Up to 16 bits are exact in float32; wider values are multiplied before they are rounded.
-        kind = np.float32 if stored.dtype.itemsize <= 2 else np.float64
-        if (slope, intercept) == (1.0, 0.0):
-            out[...] = stored
-        elif slope == 1:
-            np.add(stored, intercept, out=out, dtype=kind, casting="unsafe")
+        if stored.dtype.itemsize > 2 and (slope, intercept) != (1.0, 0.0):
+            out[...] = (
+                stored * slope + intercept
+            )  # float32 holds 16 bits, but not these before they are scaled
         else:
-            np.multiply(stored, slope, out=out, dtype=kind, casting="unsafe")
-            out += intercept
+            out[...] = stored
+            if slope != 1:
+                out *= slope
+            if intercept:
+                out += intercept
         if stored.dtype.kind == "f" and not np.isfinite(out).all():
             raise InputError(f"{file.shown} holds values that are not finite")
         total = _ends(file.dataset, stored) * slope + 2 * intercept if pixels.inverted else 0.0

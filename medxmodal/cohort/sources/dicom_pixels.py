@@ -57,7 +57,7 @@ def _native(file: DicomFile, shape: tuple[int, int, int, int]) -> np.ndarray | N
     if file.keyword != "PixelData":
         kind = np.dtype(f"{order}f{4 if file.keyword == 'FloatPixelData' else 8}")
         return np.frombuffer(file.data, kind, np.prod(shape), file.start).reshape(shape[:3])
-    bits = int(file.dataset.BitsAllocated)
+    bits = int(take(file.dataset, "BitsAllocated"))
     if bits < 8 or (bits == 8 and order == ">"):  # packed, or bytes swapped in pairs
         return None
     kind = np.dtype(f"{order}{'i' if take(file.dataset, 'PixelRepresentation') == 1 else 'u'}{bits // 8}")
@@ -100,8 +100,7 @@ def _without_unused_bits(array: np.ndarray, file: DicomFile) -> np.ndarray:
     high = int(take(file.dataset, "HighBit") or used - 1)
     if not 0 < used <= high + 1 <= whole:
         raise InputError(f"{file.shown}: BitsStored is {used} and HighBit {high} of {whole} bits")
-    lowest = -(1 << (used - 1)) if array.dtype.kind == "i" else 0
-    if used == whole or (high + 1 == used and array.min() >= lowest and array.max() < lowest + (1 << used)):
+    if used == whole:
         return array
     if array.dtype.kind == "u" and high + 1 == used:
         return array & array.dtype.type((1 << used) - 1)

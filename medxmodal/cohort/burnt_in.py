@@ -75,14 +75,22 @@ def _shrunk(plane: np.ndarray) -> np.ndarray:
 
 
 def _strokes(plane: np.ndarray) -> float:
-    from scipy.ndimage import maximum_filter1d, minimum_filter1d
-
     if min(plane.shape) < HEIGHT:
         return 0.0
-    core = minimum_filter1d(plane, HEIGHT, axis=0)
+    core = _over_rows(plane, np.minimum)
     best = 0.0
     for side in SIDES:
         wide = np.pad(plane, ((0, 0), (side, side)), mode="edge")
         beside = np.maximum(wide[:, : -2 * side], wide[:, 2 * side :])
-        best = max(best, float((core - maximum_filter1d(beside, HEIGHT, axis=0)).max()))
+        best = max(best, float((core - _over_rows(beside, np.maximum)).max()))
     return best
+
+
+def _over_rows(plane: np.ndarray, take: np.ufunc) -> np.ndarray:
+    """The least or most of `HEIGHT` pixels above one another."""
+    rows = len(plane)
+    tall = np.pad(plane, ((HEIGHT // 2, HEIGHT // 2), (0, 0)), mode="symmetric")
+    found = tall[:rows].copy()
+    for step in range(1, HEIGHT):
+        take(found, tall[step : step + rows], out=found)
+    return found

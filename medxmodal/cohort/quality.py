@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from medxmodal.cohort.burnt_in import suspected
 from medxmodal.cohort.inputs import MASK, REMARK, Found
+from medxmodal.cohort.likeness import near_duplicates
 from medxmodal.cohort.spec import FILES, CohortSpec, TabularSpec
 from medxmodal.cohort.study import Study
 from medxmodal.records import BurntInText, FailedStudy, Problem, Quality
 
 MOST_IDS = 200
 """So many studies with burnt-in text are listed a modality; the rest are counted."""
+_PLACE = chr(0)
 
 
 @dataclass
@@ -28,8 +31,7 @@ class QualityLog:
     notes: list[str] = field(default_factory=list)
     doubled_rows: list[list[str]] = field(default_factory=list)
     seen: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    patients: dict[str, str] = field(default_factory=dict)
-    likeness: dict[str, dict[str, str]] = field(default_factory=dict)
+    likeness: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     letters: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def problem(self, study: str, modality: str, what: str, reason: str) -> None:
@@ -43,18 +45,22 @@ class QualityLog:
                 self.problem(study, modality, what, reason)
             if inputs.content:
                 self.seen.setdefault((modality, inputs.content), {})[study] = patient
+            for place, facts in enumerate(inputs.facts):
+                self.alike(modality, study, patient, facts.perceptual, place)
+                score = facts.more.get("burnt_in")
+                if isinstance(score, float):
+                    self.written_on(modality, study, score, str(facts.more.get("annotated") or ""))
 
     def unit(self, column: str, unit: str) -> None:
         """A value of `modality.column` came in this unit."""
         counts = self.units.setdefault(column, {})
         counts[unit] = counts.get(unit, 0) + 1
 
-    def alike(self, modality: str, study: str, patient: str, perceptual: str) -> None:
-        """The perceptual hash of a study's image; see `likeness`."""
-        self.patients[study] = patient
-        self.likeness.setdefault(modality, {})[study] = perceptual
+    def alike(self, modality: str, study: str, patient: str, perceptual: str, place: int = 0) -> None:
+        """The perceptual hash of a study's image, the first, second, ... of several; see `likeness`."""
+        self.likeness.setdefault(modality, {})[f"{study}{_PLACE}{place}"] = (patient, perceptual)
 
-    def written_on(self, modality: str, study: str, score: float, annotated: str | None = None) -> None:
+    def written_on(self, modality: str, study: str, score: float, annotated: str = "") -> None:
         """How surely a study's image holds letters, and what its DICOM tag says; see `burnt_in`."""
         seen = self.letters.setdefault(modality, {})
         seen[study] = seen.get(study, False) or suspected(score, annotated)
@@ -78,18 +84,22 @@ class QualityLog:
         )
 
     def _nearly(self, identical: Sequence[Sequence[str]]) -> list[list[str]]:
-        """Groups of images that are alike, but for those already known to be identical."""
+        """Groups of studies with images that are alike, but for those already known to be identical."""
         known = {frozenset(group) for group in identical}
-        groups = [g for hashes in self.likeness.values() for g in near_duplicates(hashes, self.patients)]
-        return [group for group in groups if frozenset(group) not in known]
+        found = []
+        for images in self.likeness.values():
+            hashes = {image: perceptual for image, (_, perceptual) in images.items()}
+            for group in near_duplicates(hashes, {image: patient for image, (patient, _) in images.items()}):
+                studies = list(dict.fromkeys(image.rpartition(_PLACE)[0] for image in group))
+                if frozenset(studies) not in known:
+                    found.append(studies)
+        return found
 
 
 def _written(seen: Mapping[str, bool]) -> BurntInText:
     studies = [study for study, found in seen.items() if found]
     share = round(len(studies) / len(seen), 6)
-    return BurntInText(
-        studies=len(seen), suspected=len(studies), share=share, study_ids=studies[:MOST_IDS]
-    )
+    return BurntInText(studies=len(seen), suspected=len(studies), share=share, study_ids=studies[:MOST_IDS])
 
 
 def constant_columns(spec: CohortSpec, studies: Sequence[Study]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from medxmodal.cohort.doubles import duplicate_rows
 from medxmodal.cohort.inputs import REMARK
 from medxmodal.cohort.plan import Plan
 from medxmodal.cohort.quality import QualityLog, constant_columns
@@ -57,14 +58,13 @@ def remark_on(
         for column, counts in reader.units.items():
             quality.units[f"{name}.{column}"] = counts
     quality.constant += constant_columns(spec, studies)
+    quality.doubled_rows += duplicate_rows(spec, studies)
     _fold_remarks(quality)
 
 
 def _fold_remarks(quality: QualityLog) -> None:
     """What is odd about very many files alike is one note, not a line a study."""
-    texts = {
-        id(p): (p.modality, p.reason.partition(": ")[2]) for p in quality.problems if p.field == REMARK
-    }
+    texts = {id(p): (p.modality, p.reason.partition(": ")[2]) for p in quality.problems if p.field == REMARK}
     common = {text: n for text, n in Counter(texts.values()).items() if n > MOST_REMARKS}
     quality.problems = [p for p in quality.problems if texts.get(id(p)) not in common]
     quality.notes += [f"{modality}: {reason} ({n} studies)" for (modality, reason), n in common.items()]

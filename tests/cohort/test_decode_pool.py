@@ -6,9 +6,11 @@ import gzip
 import hashlib
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,6 +167,45 @@ def test_a_worker_killed_at_work_and_one_killed_at_rest(nasty: DecodePool, tmp_p
     lost = nasty.one(picture(tmp_path / "c.png", head=b"sleep"))
     assert "signal 9" in lost.error
     assert nasty.one(picture(tmp_path / "d.png")).facts
+
+
+def test_a_volume_too_large_for_the_memory_allowed_costs_only_itself(tmp_path: Path) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.float32)
+    header.set_data_shape((500, 500, 300))
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    header.set_sform(np.eye(4), 1)
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    zeros = bytes(1 << 20)
+    packed = [packer.compress(header.binaryblock + bytes(4)), *(packer.compress(zeros) for _ in range(287))]
+    (tmp_path / "big").write_bytes(b"".join([*packed, packer.flush()]))
+    jobs = [scan(tmp_path / "a"), Job((tmp_path / "big",), "volume", "scan big"), scan(tmp_path / "b")]
+    with DecodePool(1, memory=700 << 20) as pool:
+        first, big, last = pool.run(jobs)
+    assert "scan big needs more memory to decode" in big.error
+    assert first.facts
+    assert last.facts
+
+
+def test_workers_end_with_whoever_started_them(tmp_path: Path) -> None:
+    job = picture(tmp_path / "a.png")
+    code = (
+        "import os, sys; from pathlib import Path; from medxmodal.cohort.decode_pool import *; "
+        "pool = DecodePool(1); pool.one(Job((Path(sys.argv[1]),), 'image', 'x')); "
+        "print(*(w.pid for w in pool._alive), flush=True); os.kill(os.getpid(), 9)"
+    )
+    command = [sys.executable, "-c", code, str(job.paths[0])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    worker = int(done.stdout)
+    for _ in range(100):
+        try:
+            os.kill(worker, 0)
+        except ProcessLookupError:
+            return
+        if Path(f"/proc/{worker}/stat").read_text().split(") ")[-1].startswith("Z"):
+            return
+        time.sleep(0.1)
+    pytest.fail("a worker outlived its parent")
 
 
 def test_a_closed_pool_leaves_no_process_even_at_work(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medxmodal.cohort.likeness import near_duplicates
+from medxmodal.cohort.likeness import image_hash, near_duplicates
 from medxmodal.errors import CohortError
 
 sets = st.lists(
@@ -52,6 +52,17 @@ def test_planted_pairs_in_many_images(digits: int, limit: float, rng: np.random.
     groups = near_duplicates(hashes, {study: study for study in hashes})
     assert time.process_time() - start < limit
     assert groups == [[f"{2 * i:05d}", f"{2 * i + 1:05d}"] for i in range(50)]
+
+
+def test_the_hash_is_that_of_imagehash(rng: np.random.Generator) -> None:
+    import imagehash
+    from PIL import Image
+
+    for shape in ((90, 70), (40, 200, 3), (64, 64)):
+        smooth = Image.fromarray(rng.integers(0, 256, (9, 7), dtype=np.uint8)).resize(shape[1::-1])
+        plane = np.asarray(smooth if len(shape) == 2 else smooth.convert("RGB"))
+        assert image_hash(plane) == str(imagehash.phash(Image.fromarray(plane), hash_size=16))
+    assert image_hash(np.zeros((5, 5), np.uint8)) == image_hash(np.zeros((50, 70), np.uint8))
 
 
 def test_what_cannot_be_compared() -> None:

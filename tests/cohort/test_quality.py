@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from medxmodal.cohort.quality import blocking
+import numpy as np
+from PIL import Image, ImageDraw
+
+from medxmodal.cohort.quality import QualityLog, blocking
 from medxmodal.records import Problem
 
 
@@ -69,3 +72,41 @@ def test_lineage_hashes_are_those_of_the_files(clinic: Any) -> None:
     assert lineage.spec_sha256 == clinic.spec().sha256
     assert "records.csv" not in lineage.model_dump_json()
     assert "scan0" not in lineage.model_dump_json()
+
+
+def test_near_copies_and_letters_are_found_while_building(clinic: Any) -> None:
+    folder, rng = clinic.folder / "images", np.random.default_rng(8)
+    for i in range(12):
+        smooth = rng.integers(0, 200, (6, 9), dtype=np.uint8)
+        Image.fromarray(smooth).resize((120, 80), Image.Resampling.BICUBIC).save(folder / f"scan{i}.png")
+    with Image.open(folder / "scan3.png") as image:
+        image.resize((90, 60)).save(folder / "scan7.png")
+    with Image.open(folder / "scan5.png") as image:
+        ImageDraw.Draw(image).text((20, 50), "LT UOQ", fill=255)
+        image.save(folder / "scan5.png")
+    clinic.tree["modalities"]["image"].pop("mask")
+    quality = clinic.build().quality
+    assert quality.near_duplicates == [["id3", "id7"]]
+    assert quality.duplicate_inputs == []
+    written = quality.burnt_in_text["image"]
+    assert (written.studies, written.suspected, written.study_ids) == (12, 1, ["id5"])
+
+
+def test_identical_images_are_not_listed_as_near_ones_too() -> None:
+    log = QualityLog()
+    for study, patient in (("s", "a"), ("t", "b"), ("u", "b")):
+        log.seen.setdefault(("image", "same"), {})[study] = patient
+        log.alike("image", study, patient, "0" * 64)
+    assert log.finish().duplicate_inputs == [["s", "t", "u"]]
+    assert log.finish().near_duplicates == []
+    log.alike("image", "v", "c", "0" * 64)
+    log.alike("image", "w", "d", "f" * 64, 0)
+    log.alike("image", "w", "d", "0" * 64, 1)
+    assert log.finish().near_duplicates == [["s", "t", "u", "v", "w"]]
+
+
+def test_units_are_counted() -> None:
+    log = QualityLog()
+    for unit in ("mg/L", "mg/dL", "mg/L"):
+        log.unit("tabular.CRP", unit)
+    assert log.finish().units == {"tabular.CRP": {"mg/L": 2, "mg/dL": 1}}

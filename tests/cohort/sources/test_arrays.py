@@ -156,7 +156,7 @@ def test_damage_inside_is_said_before_any_item_is_taken(tmp_path: Path) -> None:
     data = bytearray(file.read_bytes())
     data[place + 90_000] ^= 255
     file.write_bytes(data)
-    with pytest.raises(InputError, match="train_images.npy is damaged"):
+    with pytest.raises(InputError, match=r"train_images\.npy is damaged"):
         read_arrays(file)
     file.write_bytes(data[: len(data) // 2])
     with pytest.raises(InputError, match=r"no readable \.npz"):

@@ -52,8 +52,11 @@ def duration(text: str) -> str:
     found = re.fullmatch(r"[+-]?\s*(\d+(?:\.\d+)?)\s*([a-z]+)", text.strip())
     if found is None or found[2] not in _UNITS:
         return text
-    number = found[1].removesuffix(".0")
-    return f"{number} {_UNITS[found[2]]}{'' if number == '1' else 's'}"
+    return _number(found[1].removesuffix(".0"), _UNITS[found[2]])
+
+
+def _number(count: object, noun: str) -> str:
+    return f"{count} {noun}" if str(count) == "1" else f"{count} {noun}s"
 
 
 def joined(words: Sequence[str], last: str = "and") -> str:
@@ -95,7 +98,7 @@ def _time(spec: CohortSpec) -> str:
 def _moment(index: IndexSpec) -> str:
     start = "the record's time zero"
     if index.column:
-        start = f"the {index.source}'s {index.column}" if index.source else index.column
+        start = f"{index.column} of that row of {index.source}" if index.source else index.column
     elif index.source:
         start = f"the time of that row of {index.source}"
     if not index.after:
@@ -162,17 +165,18 @@ def _modality(name: str, modality: object) -> str:
         over = joined([f"{_TAKES.get(take, take)} ({count})" for take, count in takes.items()])
         return f"Input {name}: {told}{place}" + (f"; of several rows {over}." if over else ".")
     if isinstance(modality, TimeseriesSpec):
-        return f"Input {name}: {len(modality.columns)} values over time{place}, as measured."
+        return f"Input {name}: {_number(len(modality.columns), 'value')} over time{place}, as measured."
     if isinstance(modality, TextSpec):
         tables = joined([part.source or "" for part in modality.parts])
         place = f" made from the tables {tables}" if tables else place
-        hidden = f"; {len(modality.hide)} words that name the label are blanked out" if modality.hide else ""
+        count = _number(len(modality.hide), "word")
+        hidden = f"; what names the label is blanked out ({count})" if modality.hide else ""
         scrubbed = "; names and numbers that identify are blanked out" if modality.scrub else ""
-        return f"Input {name}: text{place}{hidden}{scrubbed}."
+        return f"Input {name}: notes{place}{hidden}{scrubbed}."
     if isinstance(modality, FileInput):
         kind = _KINDS.get(getattr(modality, "kind", ""), "files")
         mask = ", with masks" if getattr(modality, "mask", None) else ""
-        several = f", {modality.take} of several" if source else ""
+        several = f", {_TAKES[modality.take]} of several" if source and modality.take != "all" else ""
         return f"Input {name}: {kind}{place}{several}{mask}."
     return f"Input {name}."
 

@@ -21,7 +21,7 @@ LINE, PAD = 18.0, 9.0
 MIDDLE, SIDE = (20.0, 270.0), (370.0, 380.0)
 """Left edge and width of the two columns."""
 GAP, APART = 26.0, 10.0
-MOST_REASONS = 4
+MOST_REASONS, MOST_SITES = 4, 6
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def flow_figure(record: DescribeRecord) -> FlowFigure:
     texts: list[Text] = []
     for by in ("label", "site"):
         groups = [group for group in record.groups if group.by == by]
-        if groups:
+        if groups and (by == "label" or len(groups) <= MOST_SITES):
             end = _split(record, groups, last if by == "label" else None, end, boxes, arrows, texts)
     said = say(
         "flow.sum",

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from medxmodal.cohort import Cohort
+from medxmodal.cohort.describe import describe
+from medxmodal.errors import CohortError
 from medxmodal.records import DescribeRecord, TableRow
 
 
@@ -83,3 +85,64 @@ def test_missing_because_of_the_label_is_found(clinic: Any, because_ill: bool) -
         assert found["columns"] > 0.75
     else:
         assert 0.35 < found["columns"] < 0.65
+
+
+def test_methods_facts_are_in_the_record(clinic: Any) -> None:
+    clinic.rows[3]["pid"] = "id0"
+    clinic.tree["exclude"] = [{"where": "Age == 41", "reason": "too old"}]
+    record = clinic.build().describe()
+    share, by_patient = record.prevalence, record.patient_prevalence
+    assert share is not None
+    assert by_patient is not None
+    assert (share.count, share.of) == (4, 11)
+    assert share.lower == pytest.approx(0.1517, abs=1e-3)
+    assert share.upper == pytest.approx(0.6462, abs=1e-3)
+    assert (by_patient.count, by_patient.of, record.most_studies) == (3, 10, 2)
+    assert (record.first_year, record.last_year, record.undated) == (2021, 2021, 0)
+    assert record.table1[0].variable == "Patients"
+    assert record.table1[0].summary == {"all": "10", "well": "7", "ill": "3"}
+    assert any("too old" in sentence for sentence in record.protocol)
+    assert record.rebuild == "medxmodal build clinic.yaml --data DATA --out COHORT"
+    assert record.versions["medxmodal"]
+    assert [(g.by, g.name, g.studies) for g in record.groups] == [
+        ("label", "well", 7),
+        ("label", "ill", 4),
+        ("site", "north", 5),
+        ("site", "south", 6),
+    ]
+
+
+def test_table_1_by_site_and_by_split_adds_up(clinic: Any) -> None:
+    cohort = clinic.build()
+    split = cohort.split(sites=["south"])
+    record = describe(cohort, parts=split._asdict())
+    by = {table.by: table for table in record.table1_by}
+    assert by["site"].columns == ["all", "north", "south"]
+    assert by["split"].columns == ["all", "train", "test"]
+    for table in by.values():
+        for row in table.rows[:2]:
+            whole, *parts = (int(row.summary[name]) for name in table.columns)
+            assert whole == sum(parts)
+    north = {(row.variable, row.level): row.summary["north"] for row in by["site"].rows}
+    train = {(row.variable, row.level): row.summary["train"] for row in by["split"].rows}
+    assert north == {key: train[key] for key in north}
+    assert north["Label illness", "ill"] == "2 (33.3 %)"
+    with pytest.raises(CohortError, match="part 'again'"):
+        describe(cohort, parts={"once": split.train, "again": split.train})
+
+
+def test_many_sites_are_counted_by_size(clinic: Any) -> None:
+    for i, row in enumerate(clinic.rows):
+        row["hospital"] = f"h{min(i, 9)}"
+    record = clinic.build().describe()
+    assert record.table1_by == []
+    assert {row.variable for row in record.table1} & {"Site"} == set()
+    (band,) = record.site_bands
+    assert (band.least, band.most, band.sites, band.studies) == (1, 3, 10, 12)
+    assert len(record.sites) == 10
+
+
+def test_p_values_are_left_out_unless_asked_for(clinic: Any) -> None:
+    cohort = clinic.build()
+    assert {row.p for row in describe(cohort).table1} == {None}
+    assert {row.p for row in describe(cohort, p_values=True).table1} != {None}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from medxmodal.records import DescribeRecord, Flow, FlowStep, Group, Missingness, Stratified, TableRow
 from medxmodal.reporting import cohort_page, explanation_page, run_card, write_report
 
 pytestmark = pytest.mark.services
@@ -87,7 +88,25 @@ def browser(chromium: str, tmp_path: Path) -> Iterator[Browser]:
     server.server_close()
 
 
-@pytest.fixture(params=["study", "long", "missing", "index", "cohort"])
+def _wide(cohort) -> DescribeRecord:
+    """Eight sites with long names, twelve rules with long reasons, and a Table 1 by site."""
+    sites = [f"hospital of a long name {k}" for k in range(8)]
+    steps = [FlowStep(step="records in the table", remaining=900)]
+    steps += [FlowStep(step="w" * 90, removed=1, remaining=900 - k, reason="r " * 60) for k in range(1, 13)]
+    rows = [
+        TableRow(variable=f"Value {k}", summary=dict.fromkeys(["all", *sites], "1234.5 [1, 2]"))
+        for k in range(9)
+    ]
+    return cohort(
+        sites=dict.fromkeys(sites, 111),
+        flow=Flow(found=900, steps=steps, excluded=12, failed=0, studies=888),
+        groups=[Group(by="site", name=s, studies=111, patients=99, labelled=99, positives=9) for s in sites],
+        table1_by=[Stratified(by="site", columns=["all", *sites], rows=rows)],
+        missingness=[Missingness(field="image", overall=0.2, by_site=dict.fromkeys(sites, 0.2))],
+    )
+
+
+@pytest.fixture(params=["study", "long", "missing", "index", "cohort", "wide"])
 def page(request, tmp_path, study, arrays, explain, cohort) -> Path:
     """A page of each kind; `long` has names and a note without a place to break."""
     path = tmp_path / f"{request.param}.html"
@@ -95,6 +114,8 @@ def page(request, tmp_path, study, arrays, explain, cohort) -> Path:
         return write_report(explain, tmp_path / "report").index
     if request.param == "cohort":
         html = cohort_page(cohort(title="Simulated_" * 12, sites={"hospital" * 20: 240}))
+    elif request.param == "wide":
+        html = cohort_page(_wide(cohort))
     elif request.param == "missing":
         html = explanation_page(study(absent=("image", "text")), {})
     elif request.param == "long":

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from medxmodal.records import Flow, FlowStep, Problem, Quality, TableRow
+from medxmodal.records import (
+    BurntInText,
+    Flow,
+    FlowStep,
+    LeakSuspect,
+    Missingness,
+    Problem,
+    Quality,
+    TableRow,
+)
 from medxmodal.reporting import cohort_card, cohort_page, cohort_text
 
 HOSTILE = "<script>alert(1)</script> & {{ 7 * 7 }}"
@@ -91,3 +102,51 @@ def test_lines_of_the_text_are_those_of_a_terminal(cohort) -> None:
     lines = cohort_text(cohort()).splitlines()
     assert max(len(line) for line in lines) <= 100
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_leaks_units_and_near_images_of_the_quality_check_are_shown(cohort) -> None:
+    found = Quality(
+        leak_suspects=[
+            LeakSuspect(
+                kind="word", name="text: covid", auroc=0.97, lower=0.93, upper=0.99, n=200, why="alone"
+            )
+        ],
+        near_duplicates=[["S-1", "S-2"]],
+        burnt_in_text={"image": BurntInText(studies=100, suspected=20, share=0.2)},
+        units={"tabular.CRP": {"mg/L": 100, "mg/dL": 7}},
+    )
+    for make in (cohort_page, cohort_text):
+        text = make(cohort(quality=found)).replace("\N{NO-BREAK SPACE}", " ")
+        for fact in ("text: covid", "0.97", "0.93 to 0.99", "S-1, S-2", "suspected in 20 of 100", "mg/dL 7"):
+            assert fact in text, fact
+
+
+def test_the_page_is_one_file_without_script_and_its_figures_are_named(cohort) -> None:
+    html = cohort_page(cohort(protocol=[HOSTILE], rebuild="medxmodal build demo --data DATA --out COHORT"))
+    assert "<script" not in html
+    assert not re.search(r"(?:src|href)=|url\((?!#head)|@import|https?:", html)
+    assert html.count("<svg") == html.count('role="img"') == 2
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert "medxmodal build demo --data DATA --out COHORT" in html
+
+
+def test_a_record_without_the_newer_fields_still_shows(cohort) -> None:
+    record = cohort()
+    newer = {name for name in type(record).model_fields if name not in record.model_fields_set}
+    assert {"protocol", "groups", "table1_by", "prevalence"} <= newer
+    old = type(record).model_validate_json(record.model_dump_json(exclude_unset=True))
+    assert old == record
+    assert "74 of 240" in cohort_page(old)
+
+
+@pytest.mark.parametrize(("columns", "sites"), [(2, 1), (200, 200)])
+def test_few_and_many_columns_and_sites(cohort, columns, sites) -> None:
+    names = {f"h{k}": 3 for k in range(sites)}
+    rows = [
+        Missingness(field=f"tabular.c{k}", overall=(k % 9) / 9, by_site=dict.fromkeys(names, 0.5))
+        for k in range(columns)
+    ]
+    html = cohort_page(cohort(sites=names, missingness=rows))
+    assert html.count('<td class="m') <= columns * 4
+    assert len(html) < 40_000 + columns * 600

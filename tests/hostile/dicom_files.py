@@ -173,6 +173,7 @@ def _corpus() -> dict[str, dict[str, bytes]]:
         "a header value of four GiB": _before(sound, element(0x0008, 0x0001, b"UT", b"short", 0xFFFFFFF0)),
         "nested 300 deep": _before(sound, nested(300)),
         "nested 40000 deep": _before(sound, nested(40_000)),
+        "a group length of five bytes": sound[:138] + b"\x05\0" + sound[140:],
         "65535 squared": _edited(grey, Rows=65535, Columns=65535),
         "no rows": _edited(grey, Rows=0),
         "two thousand million frames": _edited(grey, NumberOfFrames="2000000000"),
@@ -197,6 +198,7 @@ def _corpus() -> dict[str, dict[str, bytes]]:
         "JPEG 2000 of 60000 squared": _coded(grey, JPEG2000Lossless, [_j2k(60_000)]),
         "JPEG of 65000 squared": _coded(grey.astype(np.uint8), JPEGBaseline8Bit, [_jpeg(65_000)]),
         "noise as RLE": _coded(grey, RLELossless, [bytes(range(1, 201))]),
+        "RLE that overruns": _coded(grey, RLELossless, [_rle(b"\x81\x05" * 40)]),
         "one frame of a thousand": _coded(grey, RLELossless, [bytes(64)], NumberOfFrames="1000"),
         "a fragment longer than the file": _coded(grey, RLELossless, [bytes(64)])[:-40],
         "not finite pixels": _floats(np.full((4, 4), np.nan, np.float32)),
@@ -286,6 +288,11 @@ def _j2k(side: int) -> bytes:
 def _jpeg(side: int) -> bytes:
     """The head of a JPEG that claims a size."""
     return b"\xff\xd8\xff\xc0" + struct.pack(">HBHHBBBB", 11, 8, side, side, 1, 1, 17, 0) + bytes(80)
+
+
+def _rle(packed: bytes) -> bytes:
+    """Two RLE segments that unpack to more than was declared."""
+    return struct.pack("<16L", 2, 64, 64 + len(packed), *[0] * 13) + packed * 2
 
 
 def _floats(pixels: np.ndarray) -> bytes:

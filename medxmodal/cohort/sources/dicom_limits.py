@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from medxmodal.errors import InputError
 
@@ -23,9 +23,14 @@ _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _PLAIN = b"1.2.840.10008.1.2.1\0\0\0"
 _DAMAGED = (
     OSError, ValueError, TypeError, LookupError, AttributeError, NameError, EOFError, ArithmeticError,
-    MemoryError, RuntimeError, StopIteration, AssertionError, InvalidDicomError, struct.error, zlib.error,
+    MemoryError, RuntimeError, StopIteration, AssertionError, InvalidDicomError, BytesLengthException,
+    struct.error, zlib.error,
 )  # fmt: skip
-"""What pydicom, its values and its codecs raise on damaged files; a RuntimeError is also a recursion."""
+"""What pydicom, its values and its codecs raise on damaged files.
+
+A codec written in Rust that gives up raises a PanicException, which is no Exception and has no home that
+could be imported: it is known by its name.
+"""
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _NO_FRAME_HEADER = {0xC4, 0xC8, 0xCC}
 
@@ -47,8 +52,10 @@ def guarded(shown: str) -> Iterator[None]:
             yield
     except RecursionError:
         raise InputError(f"{shown} nests its sequences too deep to be read") from None
-    except _DAMAGED:
-        raise InputError(f"{shown} is damaged or cut short", hint="Export it again.") from None
+    except BaseException as error:
+        if isinstance(error, _DAMAGED) or type(error).__name__ == "PanicException":
+            raise InputError(f"{shown} is damaged or cut short", hint="Export it again.") from None
+        raise
     finally:
         logger.disabled = before
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,21 +24,21 @@ def demo(made: Demo) -> Summary:
 
 def cohort(made: Cohort, folder: Path) -> Summary:
     """Counts of a cohort, and what failed."""
-    found = made.describe()
+    known = [label for study in made.studies if (label := study.labels.get(made.spec.task)) is not None]
     return {
         "cohort": folder,
-        "name": found.name,
-        "fingerprint": found.fingerprint,
-        "found": found.flow.found,
-        "excluded": found.flow.excluded,
-        "failed": found.flow.failed,
-        "studies": found.studies,
-        "patients": found.patients,
-        "labelled": found.labelled,
-        "positives": found.positives,
-        "sites": found.sites,
-        "modalities": found.modalities,
-        "unusable": len({problem.study_id for problem in found.quality.problems}),
+        "name": made.spec.name,
+        "fingerprint": made.fingerprint,
+        "found": made.flow.found,
+        "excluded": made.flow.excluded,
+        "failed": made.flow.failed,
+        "studies": len(made),
+        "patients": len(set(made.patients)),
+        "labelled": len(known),
+        "positives": sum(known),
+        "sites": dict(sorted(Counter(made.sites).items())),
+        "modalities": {name: sum(s.has(name) for s in made.studies) for name in made.spec.modalities},
+        "unusable": len({problem.study_id for problem in made.quality.problems}),
         "failures": {failed.study_id: failed.reason for failed in made.failed},
     }
 

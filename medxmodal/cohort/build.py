@@ -15,18 +15,20 @@ from medxmodal.cohort import keys as key_folder
 from medxmodal.cohort.candidates import make_candidates
 from medxmodal.cohort.decode_cache import DecodedStore
 from medxmodal.cohort.decode_pool import DecodePool
+from medxmodal.cohort.doubles import duplicate_rows
 from medxmodal.cohort.examine import examine
 from medxmodal.cohort.flow import FlowLog, Selection
 from medxmodal.cohort.identity import Identity, Kept, Keyed
-from medxmodal.cohort.lineage import Lineage, make_lineage
+from medxmodal.cohort.lineage import Lineage, file_references, make_lineage
 from medxmodal.cohort.plan import Plan, label_tables, make_plan, needed_columns
 from medxmodal.cohort.quality import QualityLog
 from medxmodal.cohort.remarks import remark_on
 from medxmodal.cohort.root import HASHED, FolderRoot
 from medxmodal.cohort.spec import CohortSpec
-from medxmodal.cohort.store import RECORDS, Opening, Store, open_store
+from medxmodal.cohort.store import RECORDS, Opening, Store, Validation, open_store
 from medxmodal.cohort.study import Study
 from medxmodal.cohort.study_builder import Draft, StudyBuilder
+from medxmodal.cohort.tally import Tally
 from medxmodal.errors import CohortError, PrivacyError
 from medxmodal.records import Flow, Quality
 
@@ -57,6 +59,7 @@ class Job:
     plan: Plan
     selection: Selection
     pool: DecodePool
+    keys: Path | None = None
     log: FlowLog = field(default_factory=FlowLog)
     studies: int = 0
 
@@ -71,19 +74,27 @@ class Job:
             self.builder.check_ids(candidates.cases, cases)
             drafts = [draft for case in cases if (draft := self.builder.draft(case)) is not None]
             self.builder.check(final=self.store.whole)
-            self.builder.left_out.update(cases[0].tables.left_out if cases else {})
             for draft in examine(drafts, self.pool):
                 self.builder.finish(draft)
                 done += 1
                 if progress is not None:
                     progress(done, max(done, self.log.found - self.log.excluded))
             self.builder.unreadable.clear()
+            self.builder.left_out.update(candidates.tables.left_out)
+            for table, rows in candidates.tables.undated.items():
+                self.builder.left_out[f"{table}: rows without a time that can be read"] += len(rows)
             self.studies += len(drafts)
             yield drafts
         self.builder.check(final=True)
         self.log.fail(len(self.builder.quality.failed))
         if not self.studies:
             raise _nothing_left(self.log, self.builder.quality)
+
+    def end(self, tally: Tally) -> None:
+        """Keep the crosswalk, and note what concerns the cohort as a whole."""
+        if self.keys is not None and self.builder.identity.keyed:
+            key_folder.write_crosswalk(self.keys, self.builder.crosswalk)
+        remark_on(self.spec, self.store.columns, self.plan, self.builder, tally)
 
 
 def build(
@@ -93,29 +104,33 @@ def build(
     unlabelled: bool = False,
     keys: Path | None = None,
     progress: Progress | None = None,
-    validate: str = "sample",
+    validate: Validation = "sample",
 ) -> Built:
     """Read a spec's records; see `Cohort.from_spec`."""
     with ExitStack() as stack:
         job = start(spec, data, stack, unlabelled=unlabelled, keys=keys, validate=validate)
-        studies: list[Study] = []
-        periods: list[int | None] = []
-        for drafts in job.parts(progress):
-            studies += [draft.study for draft in drafts]
-            periods += [draft.period for draft in drafts]
-        quality = job.builder.quality
-        if keys is not None and job.builder.identity.keyed:
-            key_folder.write_crosswalk(keys, job.builder.crosswalk)
-        remark_on(spec, job.store.columns, job.plan, job.builder, studies)
-        return Built(
-            spec=_without_names(spec, job.store),
-            root=job.root,
-            studies=studies,
-            periods=periods,
-            flow=job.log.finish(),
-            quality=quality.finish(),
-            lineage=make_lineage(spec, job.store.files, studies),
-        )
+        return collect(job, progress)
+
+
+def collect(job: Job, progress: Progress | None = None) -> Built:
+    """All studies of a build, held at once."""
+    studies: list[Study] = []
+    periods: list[int | None] = []
+    for drafts in job.parts(progress):
+        studies += [draft.study for draft in drafts]
+        periods += [draft.period for draft in drafts]
+    job.end(Tally.of(job.spec, studies))
+    quality = job.builder.quality
+    quality.doubled_rows += duplicate_rows(job.spec, studies)
+    return Built(
+        spec=without_names(job.spec, job.store),
+        root=job.root,
+        studies=studies,
+        periods=periods,
+        flow=job.log.finish(),
+        quality=quality.finish(),
+        lineage=make_lineage(job.spec, job.store.files, file_references(studies)),
+    )
 
 
 def start(
@@ -125,7 +140,7 @@ def start(
     *,
     unlabelled: bool,
     keys: Path | None,
-    validate: str = "sample",
+    validate: Validation = "sample",
 ) -> Job:
     """Open the tables and check the spec against them."""
     if not data.is_dir():
@@ -142,7 +157,7 @@ def start(
     builder = StudyBuilder(spec, plan, identity, root, scratch)
     builder.quality.skipped += plan.skipped
     builder.quality.notes += [*store.notes, *plan.notes]
-    return Job(spec, store, root, builder, plan, Selection(spec, plan, identity), pool)
+    return Job(spec, store, root, builder, plan, Selection(spec, plan, identity), pool, keys)
 
 
 def _made_folder(root: FolderRoot) -> Path:
@@ -169,7 +184,7 @@ def _identity(spec: CohortSpec, keys: Path | None) -> Identity:
     return Keyed(key_folder.open_key(keys))
 
 
-def _without_names(spec: CohortSpec, store: Store) -> CohortSpec:
+def without_names(spec: CohortSpec, store: Store) -> CohortSpec:
     """The spec as the cohort holds it: a keyed one names the files of its tables by content."""
     if spec.ids == "keep":
         return spec

@@ -46,11 +46,13 @@ class Candidates:
         cases: One a record and index event.
         without_index: Records without an index event.
         unreadable: Position of a case -> the text of its index time that cannot be read.
+        tables: The tables of all cases.
     """
 
     cases: list[Case]
     without_index: int
     unreadable: Mapping[int, str]
+    tables: Tables
 
 
 def make_candidates(
@@ -66,6 +68,10 @@ def make_candidates(
         {name: _resolved(spec, table) for name, table in spec.tables.items()},
         {name: _grouped(spec.tables[name], rows) for name, rows in tables.items()},
     )
+    for name, rows in tables.items():
+        keyless = len(rows) - sum(len(group) for group in own.rows[name].values())
+        if keyless:
+            own.left_out[f"{name}: rows without a key, or that cannot be read"] += keyless
     cases: list[Case] = []
     lost, unreadable = 0, {}
     for row in records:
@@ -81,7 +87,7 @@ def make_candidates(
         if row.problem and not found:
             cases.append(bare)
     _number(spec, cases)
-    return Candidates(cases, lost, unreadable)
+    return Candidates(cases, lost, unreadable, own)
 
 
 def identifier(pattern: str, cells: Mapping[str, str | None]) -> str | None:

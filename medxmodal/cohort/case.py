@@ -39,11 +39,13 @@ class Tables:
         specs: Name -> spec.
         rows: Name -> key -> rows.
         left_out: Why -> how many rows, over all records.
+        undated: Table -> numbers of the rows whose time cannot be read.
     """
 
     specs: Mapping[str, EventTable]
     rows: Mapping[str, Grouped]
     left_out: Counter[str] = field(default_factory=Counter)
+    undated: dict[str, set[int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -79,15 +81,13 @@ class Case:
         """All rows of a table that belong to the record, in order of time; undated ones are left out."""
         if table not in self._events:
             spec = self.tables.specs[table]
-            found, undated = [], 0
+            found = []
             for row in self.rows_of(table):
                 moment = self.clock.moment(row.cells, spec.time) if spec.time else None
                 if moment is None and spec.time is not None:
-                    undated += 1
+                    self.tables.undated.setdefault(table, set()).add(row.number)
                     continue
                 found.append(Event(row, moment))
-            if undated:
-                self.tables.left_out[f"{table}: rows without a time that can be read"] += undated
             self._events[table] = sorted(found, key=_order)
         return self._events[table]
 

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import operator
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
 from pydantic import ValidationError
 
 from medxmodal.cohort import folder as on_disk
-from medxmodal.cohort.build import build
+from medxmodal.cohort.build import Built, build
 from medxmodal.cohort.fingerprint import cohort_fingerprint, study_content
 from medxmodal.cohort.flow import FlowLog
 from medxmodal.cohort.identity import Kept, Keyed
 from medxmodal.cohort.keys import check_apart
+from medxmodal.cohort.leak_probe import leak_probe
 from medxmodal.cohort.lineage import Lineage
 from medxmodal.cohort.quality import blocking
 from medxmodal.cohort.root import MADE, FolderRoot
 from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.split import hold_out, put_aside
+from medxmodal.cohort.store import Validation
 from medxmodal.cohort.study import FileReference, Study
+from medxmodal.cohort.tally import Tally
 from medxmodal.errors import CohortError
 from medxmodal.records import DescribeRecord, FailedStudy, Flow, Quality
 
@@ -79,8 +81,9 @@ class Cohort(Sequence[Study]):
         *,
         unlabelled: bool = False,
         keys: str | Path | None = None,
+        validate: Validation = "sample",
         progress: Callable[[int, int], None] | None = None,
-    ) -> Cohort:
+    ) -> Self:
         """Build a cohort from records.
 
         Args:
@@ -88,6 +91,8 @@ class Cohort(Sequence[Study]):
             data: Folder with the table and the files it names.
             unlabelled: Whether the label column, and what only goes with it, may be absent.
             keys: Folder for the secret key and the crosswalk of a keyed cohort.
+            validate: How much of FHIR is checked whole: `none`, a `sample` of each type, or `full`. The
+                values that are used are always checked.
             progress: Called with records done and records in all.
 
         Raises:
@@ -97,7 +102,14 @@ class Cohort(Sequence[Study]):
         """
         checked = spec if isinstance(spec, CohortSpec) else CohortSpec.read(spec)
         keys = Path(keys) if keys is not None else None
-        built = build(checked, Path(data), unlabelled=unlabelled, keys=keys, progress=progress)
+        built = build(
+            checked, Path(data), unlabelled=unlabelled, keys=keys, validate=validate, progress=progress
+        )
+        return cls.of(built, keys=keys)
+
+    @classmethod
+    def of(cls, built: Built, *, keys: Path | None = None) -> Self:
+        """A cohort of what was built; what tells its label suspiciously well is looked for."""
         cohort = cls(
             built.spec,
             built.studies,
@@ -108,6 +120,8 @@ class Cohort(Sequence[Study]):
             root=built.root,
         )
         cohort._keys = keys
+        suspects = leak_probe(cohort)
+        cohort.quality = built.quality.model_copy(update={"leak_suspects": suspects})
         return cohort
 
     @classmethod
@@ -195,23 +209,8 @@ class Cohort(Sequence[Study]):
         return sorted(found)
 
     def _head(self) -> dict[str, Any]:
-        labels = self.labels()
-        return {
-            "format_version": on_disk.FORMAT_VERSION,
-            "name": self.spec.name,
-            "fingerprint": self.fingerprint,
-            "counts": {
-                "studies": len(self),
-                "patients": len(set(self.patients)),
-                "labelled": int(np.isfinite(labels).sum()),
-                "positives": int((labels == 1).sum()),
-                "failed": len(self.failed),
-                "sites": dict(sorted(Counter(self.sites).items())),
-                "modalities": {n: sum(s.has(n) for s in self.studies) for n in self.spec.modalities},
-            },
-            "spec": self.spec.as_dict(),
-            "data_root": None if self.data_root is None else str(self.data_root),
-        }
+        counts = Tally.of(self.spec, self.studies).counts(len(self.failed))
+        return on_disk.head(self.spec, counts, self.fingerprint, self.data_root)
 
     @property
     def data_root(self) -> Path | None:

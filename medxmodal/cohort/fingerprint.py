@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.study import FileReference, Study, Value
@@ -52,13 +52,26 @@ def cohort_fingerprint(spec: CohortSpec, studies: Sequence[Study], content: Sequ
     by_patient: dict[str, list[str]] = {}
     for study, known in zip(studies, content, strict=True):
         by_patient.setdefault(study.patient_id, []).append(known)
+    return fingerprint_of(spec, by_patient.values())
+
+
+def fingerprint_of(spec: CohortSpec, patients: Iterable[Sequence[str]]) -> str:
+    """Fingerprint of a cohort.
+
+    Args:
+        spec: Its spec.
+        patients: `study_content` of each patient's studies, in any order.
+
+    Returns:
+        SHA-256, hex.
+    """
     # Without defaults, so that a key that a later version adds leaves old fingerprints as they are.
     said = spec.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     meaning = {key: value for key, value in said.items() if key not in _WORDING}
     for modality in meaning["modalities"].values():
         for key in ("file", "mask"):
             modality.pop(key, None)
-    return _hash({"spec": meaning, "patients": sorted(sorted(group) for group in by_patient.values())})
+    return _hash({"spec": meaning, "patients": sorted(sorted(group) for group in patients)})
 
 
 def _plain(value: Value) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT_VERSION = 1
+COMPRESSION = "zstd"
 STUDIES, COHORT = "studies.parquet", "cohort.json"
 QUALITY, LINEAGE, FLOW = "quality.json", "lineage.json", "flow.json"
 MADE_FOLDER = "inputs"
@@ -27,15 +28,29 @@ FILES = frozenset({STUDIES, COHORT, QUALITY, LINEAGE, FLOW, MADE_FOLDER})
 _FILE_FIELDS = ("", "_sha256", "_size")
 
 
+def head(
+    spec: CohortSpec, counts: Mapping[str, Any], fingerprint: str, data_root: Path | None
+) -> dict[str, Any]:
+    """What `cohort.json` holds."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "name": spec.name,
+        "fingerprint": fingerprint,
+        "counts": dict(counts),
+        "spec": spec.as_dict(),
+        "data_root": None if data_root is None else str(data_root),
+    }
+
+
 def write_folder(
-    folder: Path, texts: Mapping[str, str], studies: pa.Table, made: Sequence[Path] = ()
+    folder: Path, texts: Mapping[str, str], studies: pa.Table | Path, made: Iterable[Path] = ()
 ) -> None:
     """Write a cohort folder, replacing an older cohort but nothing else.
 
     Args:
         folder: Where to.
         texts: Name -> JSON text.
-        studies: The table of studies.
+        studies: The table of studies, or a Parquet file that holds it already.
         made: Inputs that lie in the cohort itself.
 
     Raises:
@@ -56,7 +71,10 @@ def write_folder(
         fresh.mkdir()
         for name, text in texts.items():
             (fresh / name).write_text(text + "\n", encoding="utf-8")
-        pq.write_table(studies, fresh / STUDIES, compression="zstd")
+        if isinstance(studies, Path):
+            shutil.move(studies, fresh / STUDIES)
+        else:
+            pq.write_table(studies, fresh / STUDIES, compression=COMPRESSION)
         for path in made:
             (fresh / MADE_FOLDER).mkdir(exist_ok=True)
             shutil.copyfile(path, fresh / MADE_FOLDER / path.name)

@@ -75,6 +75,10 @@ class InputReader(Protocol):
     def units(self) -> dict[str, dict[str, int]]:
         """Field -> unit in the records -> how many values had it."""
 
+    @property
+    def remarks(self) -> list[str]:
+        """What was assumed in reading."""
+
 
 def column_reader(spec: TabularSpec, name: str, identity: Identity) -> NumberReader | CategoryReader:
     """The reader of one column; what the column does not say, its modality says for all."""
@@ -121,6 +125,11 @@ class TabularReader:
     def units(self) -> dict[str, dict[str, int]]:
         """Column -> unit in the records -> how many values had it."""
         return {n: dict(sorted(r.units.items())) for n, r in self.readers.items() if r.units}
+
+    @property
+    def remarks(self) -> list[str]:
+        """How units were read that are not written in UCUM."""
+        return sorted({remark for reader in self.readers.values() for remark in reader.unit_remarks})
 
 
 def _says(reader: NumberReader | CategoryReader, value: Value) -> bool:
@@ -183,6 +192,11 @@ class TimeseriesReader:
     def units(self) -> dict[str, dict[str, int]]:
         """Column -> unit in the records -> how many values had it."""
         return {n: dict(sorted(r.units.items())) for n, r in self.readers.items() if r.units}
+
+    @property
+    def remarks(self) -> list[str]:
+        """How units were read that are not written in UCUM."""
+        return sorted({remark for reader in self.readers.values() for remark in reader.unit_remarks})
 
 
 def is_empty(found: Iterable[Found]) -> bool:

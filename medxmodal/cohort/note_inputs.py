@@ -107,6 +107,11 @@ class TextReader:
         """Notes have no units."""
         return {}
 
+    @property
+    def remarks(self) -> list[str]:
+        """Nothing is assumed."""
+        return []
+
 
 def _lines(events: Sequence[Event], line: Template) -> list[str]:
     """One line a row, each distinct line once."""

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from medxmodal.cohort.burnt_in import suspected
 from medxmodal.cohort.inputs import MASK, REMARK, Found
 from medxmodal.cohort.likeness import near_duplicates
-from medxmodal.cohort.spec import FILES, CohortSpec, TabularSpec
-from medxmodal.cohort.study import Study
+from medxmodal.cohort.spec import FILES, CohortSpec
 from medxmodal.records import BurntInText, FailedStudy, Problem, Quality
 
 MOST_IDS = 200
@@ -100,18 +99,6 @@ def _written(seen: Mapping[str, bool]) -> BurntInText:
     studies = [study for study, found in seen.items() if found]
     share = round(len(studies) / len(seen), 6)
     return BurntInText(studies=len(seen), suspected=len(studies), share=share, study_ids=studies[:MOST_IDS])
-
-
-def constant_columns(spec: CohortSpec, studies: Sequence[Study]) -> list[str]:
-    """Columns that say the same of every study, or nothing of any: `modality.column`."""
-    constant = []
-    for name, modality in spec.modalities.items():
-        if isinstance(modality, TabularSpec):
-            rows = [study.inputs[name] for study in studies if study.has(name)]
-            for column in modality.columns:
-                if len({row.get(column) for row in rows} - {None}) < 2:
-                    constant.append(f"{name}.{column}")
-    return constant
 
 
 def blocking(spec: CohortSpec, problem: Problem) -> bool:

@@ -60,6 +60,7 @@ class Reader:
     identity: Identity
     set_to_missing: Counter[str] = field(default_factory=Counter)
     units: Counter[str] = field(default_factory=Counter)
+    unit_remarks: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.cell = self.column.column or self.name
@@ -161,6 +162,8 @@ class NumberReader(Reader):
         try:
             converted = units.convert(number, unit, self.column.unit)
             self.units[unit] += 1
+            if remark := units.unit_remark(unit):
+                self.unit_remarks.add(remark)
             return converted
         except InputError:
             self.units["not known"] += 1

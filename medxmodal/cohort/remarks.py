@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from medxmodal.cohort.doubles import duplicate_rows
 from medxmodal.cohort.inputs import REMARK
 from medxmodal.cohort.plan import Plan
-from medxmodal.cohort.quality import QualityLog, constant_columns
+from medxmodal.cohort.quality import QualityLog
 from medxmodal.cohort.spec import CohortSpec, TextSpec
 from medxmodal.cohort.store import RECORDS
-from medxmodal.cohort.study import Study
 from medxmodal.cohort.study_builder import StudyBuilder
+from medxmodal.cohort.tally import UNKNOWN_SITE, Tally
 
 MOST_REMARKS = 20
 """The same remark on more studies than this is said once, with their number."""
@@ -23,7 +22,7 @@ def remark_on(
     columns: Mapping[str, tuple[str, ...]],
     plan: Plan,
     builder: StudyBuilder,
-    studies: Sequence[Study],
+    tally: Tally,
 ) -> None:
     """Write down in the quality log what concerns the cohort as a whole.
 
@@ -32,7 +31,7 @@ def remark_on(
         columns: Table -> its columns.
         plan: What of the spec could be asked of them.
         builder: Which made the studies, and holds the log.
-        studies: The studies.
+        tally: Their counts.
     """
     quality = builder.quality
     present, absent = _leaks(spec, columns)
@@ -40,12 +39,12 @@ def remark_on(
     if absent and plan.labelled:
         quality.notes.append(f"`leaks` names columns that the table does not have: {', '.join(absent)}")
     if spec.label:
-        unknown = sum(study.labels[spec.task] is None for study in studies)
+        unknown = tally.studies - tally.labelled
         if unknown:
-            quality.notes.append(f"{unknown} of {len(studies)} studies have no label")
+            quality.notes.append(f"{unknown} of {tally.studies} studies have no label")
         for why, count in sorted(builder.labels.unknown.items()):
             quality.notes.append(f"{count} labels are unknown: {why}")
-    if spec.site.column and (lost := sum(study.site == "unknown" for study in studies)):
+    if spec.site.column and (lost := tally.sites[UNKNOWN_SITE]):
         quality.notes.append(f"{lost} studies have no site; they are at the site 'unknown'")
     notes = [m for m in spec.modalities.values() if isinstance(m, TextSpec)]
     if spec.ids == "keyed" and any(not note.scrub for note in notes):
@@ -57,8 +56,9 @@ def remark_on(
             quality.set_to_missing[f"{name}.{column}"] = counts
         for column, counts in reader.units.items():
             quality.units[f"{name}.{column}"] = counts
-    quality.constant += constant_columns(spec, studies)
-    quality.doubled_rows += duplicate_rows(spec, studies)
+        for remark in reader.remarks:
+            quality.notes.append(f"{name}: {remark}")
+    quality.constant += tally.constant
     _fold_remarks(quality)
 
 

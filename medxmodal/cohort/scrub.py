@@ -1,8 +1,8 @@
 """Blanking out who a note is about, by a scrubber that is installed beside the toolkit.
 
-None ships with it. Tried in November 2026 on one sentence with a patient's name, record number, date of birth,
-address, telephone number, e-mail address, social security number and physician's name, without network and
-without models:
+None ships with it. Tried in November 2026 on one sentence with a patient's name, record number, date of
+birth, address, telephone number, e-mail address, social security number and physician's name, without
+network and without models:
 
 - scrubadub 2.0.1 (MIT, last release 2023) blanks the telephone number and the e-mail address only;
 - presidio-analyzer 2.2.366 (MIT) by its pattern recognisers finds the date of birth and the e-mail address,
@@ -10,8 +10,8 @@ without models:
 - philter-lite 0.6.0 (BSD-3-Clause, clinical) needs NLTK's tagger, which is downloaded;
 - datafog 4.9.0 leaves both names, the record number, the street and the date in words.
 
-A note that is called scrubbed and still names the patient is worse than one that is known to. Where a hospital
-has a scrubber that it trusts (Presidio with a model of its language, say), a package of its own names it:
+A note that is called scrubbed and still names the patient is worse than one that is known to. Where a
+hospital has a scrubber that it trusts (Presidio with a model of its language, say), its own package names it:
 
     [project.entry-points."medxmodal.scrub"]
     ours = "our_package:scrub"          # a function from text to text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -62,7 +62,7 @@ class Source(Section):
     dicom: Text | None = None
     dicomweb: Text | None = None
     arrays: Text | None = None
-    meds: Text | None = None
+    meds: Literal["data", "labels", "subjects"] | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

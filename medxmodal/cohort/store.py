@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from medxmodal.cohort.root import FolderRoot
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
@@ -12,6 +13,8 @@ from medxmodal.cohort.spec import CohortSpec
 from medxmodal.cohort.spec_tables import EventTable, Source, TableSpec
 from medxmodal.cohort.where import parse_where
 from medxmodal.errors import InputError, SpecError
+
+Validation: TypeAlias = Literal["none", "sample", "full"]
 
 RECORDS = "table"
 """Name of the table of records among all tables."""
@@ -69,7 +72,7 @@ class Opening:
     needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     spare: frozenset[str] = frozenset()
     workers: int = 1
-    validate: str = "sample"
+    validate: Validation = "sample"
 
 
 def open_store(opening: Opening) -> Store:
@@ -138,14 +141,12 @@ def _is_there(opening: Opening, source: Source) -> bool:
 
 
 def _file(opening: Opening, name: str, source: Source) -> Table:
-    from medxmodal.cohort.sources.table import read_table, read_tables
+    from medxmodal.cohort.sources.table import read_tables
 
     assert source.file is not None
     columns = opening.needed.get(name)
     folder = opening.root.folder
-    if any(sign in source.file for sign in "*?["):
-        return read_tables(folder, source.file, source.sheet, columns=columns)
-    return read_table(folder / source.file, source.sheet, columns=columns)
+    return read_tables(folder, source.file, source.sheet, columns=columns)
 
 
 def _folder(opening: Opening, name: str, source: Source) -> Table:
@@ -193,8 +194,7 @@ def _meds(opening: Opening, name: str, source: Source) -> Table:
     from medxmodal.cohort.sources.meds import read_meds
 
     del name
-    if source.meds not in {"data", "labels", "subjects"}:
-        raise SpecError(f"meds is '{source.meds}'", hint="Use data, labels or subjects.")
+    assert source.meds is not None
     return read_meds(opening.root.folder, source.meds)
 
 

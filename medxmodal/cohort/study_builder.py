@@ -21,6 +21,7 @@ from medxmodal.cohort.quality import QualityLog
 from medxmodal.cohort.root import FolderRoot
 from medxmodal.cohort.spec import CohortSpec, FileInput, TabularSpec, TextSpec, TimeseriesSpec
 from medxmodal.cohort.study import Study
+from medxmodal.cohort.tally import UNKNOWN_SITE
 from medxmodal.errors import CohortError
 from medxmodal.records import FailedStudy
 
@@ -175,9 +176,9 @@ class StudyBuilder:
         if site.column is None:
             return site.value or ""
         if site.source is None:
-            return case.row.cells.get(site.column) or "unknown"
+            return case.row.cells.get(site.column) or UNKNOWN_SITE
         cells = [c for e in case.known(site.source) if (c := e.row.cells.get(site.column)) is not None]
-        return cells[-1] if cells else "unknown"
+        return cells[-1] if cells else UNKNOWN_SITE
 
     def _moment(self, case: Case, study: str) -> datetime | None:
         """The record's real index time."""

@@ -178,7 +178,7 @@ def _corpus() -> dict[str, dict[str, bytes]]:
         "no rows": _edited(grey, Rows=0),
         "two thousand million frames": _edited(grey, NumberOfFrames="2000000000"),
         "minus three frames": _edited(grey, NumberOfFrames="-3"),
-        "deflate bomb": _bomb(header(grey), 160 << 20),
+        "deflate bomb": _bomb(header(grey), 136 << 20),
         "deflated and cut": pack(header(grey), DeflatedExplicitVRLittleEndian)[:-60],
         "says JPEG 2000, holds none": _declared(grey, 128, JPEG2000Lossless, grey.tobytes()),
         "says big endian, is little": sound.replace(

@@ -17,7 +17,7 @@ from medxmodal.cohort.sources.dicom_limits import MAX_BYTES, guarded
 from medxmodal.cohort.sources.dicom_series import Instance, Series, series_of, without_copies
 from medxmodal.cohort.sources.dicom_tags import COLUMNS, cells_of
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
-from medxmodal.cohort.sources.sniff import sniff
+from medxmodal.cohort.sources.sniff import HEAD, sniff
 from medxmodal.errors import InputError
 
 _ENDINGS = (".dcm", ".dicom", ".ima")
@@ -78,7 +78,11 @@ def _instance(path: Path, relative: str, number: int) -> Instance | str:
     """What a file gives, or the reason for which it is left out."""
     try:
         size = path.stat().st_size
-        data = path.read_bytes() if size <= MAX_BYTES else b""
+        with path.open("rb") as stream:
+            data = stream.read(HEAD)
+            if sniff(data) != "dicom" and not relative.lower().endswith(_ENDINGS):
+                return "foreign"
+            data += stream.read() if size <= MAX_BYTES else b""
     except OSError as error:
         missing = SourceFile(hashlib.sha256(b"").hexdigest(), 0)
         return Instance(number, relative, missing, problem=f"the file cannot be read: {error.strerror}")
@@ -86,8 +90,6 @@ def _instance(path: Path, relative: str, number: int) -> Instance | str:
     plain = Instance(number, relative, source)
     if size > MAX_BYTES:
         return Instance(number, relative, source, problem=f"the file has more than {MAX_BYTES >> 30} GiB")
-    if sniff(data) != "dicom" and not relative.lower().endswith(_ENDINGS):
-        return "foreign"
     try:
         with guarded(_THE_FILE):
             return _described(open_dicom(data, _THE_FILE), plain)

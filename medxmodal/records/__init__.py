@@ -8,6 +8,7 @@ from medxmodal.records.calibration import (
     ThresholdFacts,
     pattern_key,
 )
+from medxmodal.records.check import CodeChange, GoneInput, InputCheck
 from medxmodal.records.describe import (
     BurntInText,
     DescribeRecord,
@@ -60,6 +61,7 @@ __all__ = [
     "BurntInText",
     "Calibrated",
     "CalibrationRecord",
+    "CodeChange",
     "CohortFacts",
     "DescribeRecord",
     "ExplanationIndex",
@@ -67,9 +69,11 @@ __all__ = [
     "FailedStudy",
     "Flow",
     "FlowStep",
+    "GoneInput",
     "Group",
     "HeatmapPanel",
     "IndexEntry",
+    "InputCheck",
     "LeakSuspect",
     "MemberFacts",
     "Missingness",

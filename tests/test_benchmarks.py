@@ -152,6 +152,13 @@ def test_throughput_and_scoring_in_small() -> None:
 
 
 @pytest.mark.slow
+def test_the_decoder_in_small() -> None:
+    text = importlib.import_module("decode").section(series=2, slices=3, side=64, pairs=1)
+    assert text.startswith("## Decoder")
+    assert len(re.findall(r"\| (?:met|\*\*missed\*\*) \|", text)) == 6
+
+
+@pytest.mark.slow
 def test_the_whole_demo() -> None:
     text = importlib.import_module("demo").section()
     assert "wall time, seconds" in text

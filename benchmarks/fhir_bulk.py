@@ -22,7 +22,7 @@ if __name__ == "__main__":
 from common import Absent, data_folder, python, say, table, verdict
 from replicate import replicate
 
-SPEED_PATIENTS, REPEATS = 200, 3
+SPEED_PATIENTS, REPEATS = 200, 5
 MEMORY_PATIENTS, EACH = (1_000, 8_000), 4
 """The patients of the memory table, and how many resources of each type such a patient has at most."""
 TYPES = ("Patient", "Encounter", "Condition", "Procedure", "MedicationRequest", "Immunization",
@@ -86,8 +86,8 @@ def _speed_table(count: int, best: dict[str, float]) -> str:
         + f"\n\nAt least a third of `orjson.loads`: {verdict(kept >= RATIO)} where what it parses is kept, "
         f"as every reader must that makes tables of it ({kept:.2f}); {verdict(dropped >= RATIO)} where each "
         f"result is thrown away, so that no memory is asked for and most of the cost goes ({dropped:.2f}: "
-        f"the cells of a row alone take longer to make).\n\nTwo workers over one: {speedup:.2f} from files to "
-        f"rows and {reading:.2f} for `read_fhir` alone (target {SPEEDUP}, {verdict(reading >= SPEEDUP)}). "
+        f"the cells of a row alone take longer to make).\n\nTwo workers over one: {speedup:.2f} from files "
+        f"to rows and {reading:.2f} for `read_fhir` alone (target {SPEEDUP}, {verdict(reading >= SPEEDUP)}). "
         f"Two bare Python loops side by side did {gives:.2f} times the work of one on this machine at that "
         f"time. By processor time, of which neighbours take none, the longest path of two workers is "
         f"{processor:.2f} times shorter than that of one (the caller's own share, plus half of the workers')."

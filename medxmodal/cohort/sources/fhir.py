@@ -40,7 +40,7 @@ Ask = Callable[[Sequence[Mapping[str, Any]]], Iterator[dict[str, Any]]]
 """Gives the answers to requests, in their order."""
 _ANSWER_AFTER = 10_000
 """Resources of a server after which what was found is counted."""
-BUCKET_BYTES = 48 << 20
+BUCKET_BYTES = 10 << 20
 """Of FHIR, unpacked, that one bucket of patients shall hold, about."""
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-_HELD = 8 << 20
+_HELD = 6 << 20
 """Bytes of rows that a worker holds before it writes."""
-_REMEMBERED = 20_000
+_REMEMBERED = 4_000
 """Patients whose bucket a worker remembers."""
 
 
@@ -49,7 +49,7 @@ class Spill:
 
     def __init__(self, folder: Path, buckets: int, worker: int) -> None:
         self.folder, self.buckets, self.worker = folder, buckets, worker
-        self.waiting: dict[int, list[bytes]] = defaultdict(list)
+        self.waiting: dict[int, bytearray] = defaultdict(bytearray)
         self.held = 0
         self._bucket: dict[str, int] = {}
 
@@ -60,8 +60,8 @@ class Spill:
         else:
             found = self._bucket.get(patient)
             bucket = self._find(patient) if found is None else found
-        data = orjson.dumps(record)
-        self.waiting[bucket].append(data)
+        data = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        self.waiting[bucket] += data
         self.held += len(data)
         if self.held > _HELD:
             self.flush()
@@ -77,7 +77,7 @@ class Spill:
         """Write what is held."""
         for bucket, records in self.waiting.items():
             with (self.folder / f"rows-{bucket}-{self.worker}").open("ab") as stream:
-                stream.write(b"\n".join(records) + b"\n")
+                stream.write(records)
         self.waiting.clear()
         self.held = 0
 

@@ -45,10 +45,12 @@ class Tally:
         for file, sha256, size in answer.get("files", ()):
             self.files[file] = SourceFile(sha256, size)
         for place, piece, number, resource in answer.get("waiting", ()):
-            held = self.waiting.setdefault(resource["resourceType"], [])
-            held.append((place, piece, number, resource))
-            if len(held) > 4 * LEAST:
-                _keep_first(held)
+            self.waiting.setdefault(resource["resourceType"], []).append((place, piece, number, resource))
+        for kind in list(self.waiting):
+            if self.validated[kind] >= LEAST:
+                del self.waiting[kind]
+            else:
+                _keep_first(self.waiting[kind])
 
     def finish_sample(self) -> None:
         """Validate more of the types of which the share was fewer than the least number."""

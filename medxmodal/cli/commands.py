@@ -10,7 +10,17 @@ import typer
 
 from medxmodal import __version__
 from medxmodal.cli import summaries
-from medxmodal.cli.options import CohortFolder, DataFolder, Json, Keys, RunFolder, Settings, Studies, out
+from medxmodal.cli.options import (
+    CohortFolder,
+    DataFolder,
+    Json,
+    Keys,
+    RunFolder,
+    Settings,
+    Studies,
+    Validate,
+    out,
+)
 from medxmodal.cli.terminal import ALERT, command_line, give, guarded, list_failures, progress_bars, say
 
 app = typer.Typer(
@@ -103,6 +113,7 @@ def build(
         bool,
         typer.Option("--unlabelled", help="Label columns may be absent; rules that need them are skipped."),
     ] = False,
+    validate: Validate = "sample",
     keys: Keys = None,
     as_json: Json = False,
 ) -> int:
@@ -110,11 +121,13 @@ def build(
 
     Example: medxmodal build breast_poland --data breast_poland --out cohort
     """
-    from medxmodal.pipeline.build import build as run_build
+    from medxmodal.pipeline.build import write
 
     with progress_bars() as progress:
-        made = run_build(spec, data, out_folder, unlabelled=unlabelled, keys=keys, progress=progress)
-    summary = summaries.cohort(made, out_folder)
+        made = write(
+            spec, data, out_folder, unlabelled=unlabelled, keys=keys, validate=validate, progress=progress
+        )
+    summary = summaries.cohort(made)
     give(summary, summaries.cohort_text(summary), as_json=as_json)
     return list_failures(summary["failures"])
 

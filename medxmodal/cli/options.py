@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
@@ -29,6 +29,10 @@ Keys: TypeAlias = Annotated[
 ]
 DataFolder: TypeAlias = Annotated[
     Path | None, typer.Option("--data", metavar="DIR", help="Where the data lie now, if they were moved.")
+]
+Validate: TypeAlias = Annotated[
+    Literal["none", "sample", "full"],
+    typer.Option("--validate", help="How much of FHIR is checked whole; the values used always are."),
 ]
 
 

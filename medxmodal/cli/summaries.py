@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
+    from medxmodal.cohort.stream import Written
     from medxmodal.pipeline.demo import Demo
     from medxmodal.pipeline.evaluate import Evaluation
     from medxmodal.pipeline.explain import ExplanationsView
@@ -22,24 +21,23 @@ def demo(made: Demo) -> Summary:
     return {"folder": made.folder, "report": made.report, "auroc": made.auroc, "failed": made.failed}
 
 
-def cohort(made: Cohort, folder: Path) -> Summary:
+def cohort(made: Written) -> Summary:
     """Counts of a cohort, and what failed."""
-    known = [label for study in made.studies if (label := study.labels.get(made.spec.task)) is not None]
+    flow, quality = made.flow, made.quality
+    counts = {name: made.counts[name] for name in ("studies", "patients", "labelled", "positives")}
     return {
-        "cohort": folder,
-        "name": made.spec.name,
+        "cohort": made.folder,
+        "name": made.name,
         "fingerprint": made.fingerprint,
-        "found": made.flow.found,
-        "excluded": made.flow.excluded,
-        "failed": made.flow.failed,
-        "studies": len(made),
-        "patients": len(set(made.patients)),
-        "labelled": len(known),
-        "positives": sum(known),
-        "sites": dict(sorted(Counter(made.sites).items())),
-        "modalities": {name: sum(s.has(name) for s in made.studies) for name in made.spec.modalities},
-        "unusable": len({problem.study_id for problem in made.quality.problems}),
-        "failures": {failed.study_id: failed.reason for failed in made.failed},
+        "found": flow.found,
+        "excluded": flow.excluded,
+        "failed": flow.failed,
+        **counts,
+        "sites": made.counts["sites"],
+        "modalities": made.counts["modalities"],
+        "unusable": len({problem.study_id for problem in quality.problems}),
+        "leak_suspects": [suspect.model_dump(mode="json") for suspect in quality.leak_suspects],
+        "failures": {failed.study_id: failed.reason for failed in quality.failed},
     }
 
 
@@ -53,6 +51,10 @@ def cohort_text(summary: Summary) -> str:
     ]
     if summary["unusable"]:
         lines.append(f"{summary['unusable']} studies have a problem: see `medxmodal describe`.")
+    suspects = summary["leak_suspects"]
+    if suspects:
+        first = ", ".join(f"{s['name']} ({s['auroc']:.2f})" for s in suspects[:3])
+        lines.append(f"{len(suspects)} inputs tell the label suspiciously well alone: {first}.")
     return "\n".join([*lines, f"Wrote {summary['cohort']} (fingerprint {summary['fingerprint'][:12]})."])
 
 

@@ -125,7 +125,7 @@ class Cohort(Sequence[Study]):
         return cohort
 
     @classmethod
-    def load(cls, folder: str | Path, *, data: str | Path | None = None) -> Cohort:
+    def load(cls, folder: str | Path, *, data: str | Path | None = None) -> Self:
         """Load a cohort folder.
 
         Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from medxmodal.pipeline.cohort import CohortView
 if TYPE_CHECKING:
     from medxmodal.cohort.draft import Draft
     from medxmodal.cohort.spec import CohortSpec
+    from medxmodal.cohort.store import Validation
+    from medxmodal.cohort.stream import Written
     from medxmodal.progress import Progress
 
 
@@ -20,6 +23,7 @@ def build(
     *,
     unlabelled: bool = False,
     keys: str | Path | None = None,
+    validate: Validation = "sample",
     progress: Progress | None = None,
 ) -> CohortView:
     """Build a cohort from records.
@@ -30,6 +34,7 @@ def build(
         out: The cohort folder to write; None keeps the cohort in memory.
         unlabelled: Whether the label column, and what only goes with it, may be absent.
         keys: Folder for the secret key and the crosswalk of a keyed cohort, outside of it.
+        validate: How much of FHIR is checked whole: `none`, a `sample` of each type, or `full`.
         progress: Called with words, done and total.
 
     Returns:
@@ -43,20 +48,49 @@ def build(
     Example:
         `cohort = mx.build("breast_poland", data="breast_poland")`
     """
-    from medxmodal.cohort.folder import refuse_foreign
-
     if out is not None:
-        refuse_foreign(Path(out))
+        write(spec, data, out, unlabelled=unlabelled, keys=keys, validate=validate, progress=progress)
+        return CohortView.load(out, data=data)
+    count = _counter(progress)
+    return CohortView.from_spec(
+        spec, data, unlabelled=unlabelled, keys=keys, validate=validate, progress=count
+    )
 
+
+def write(
+    spec: CohortSpec | str | Path,
+    data: str | Path,
+    out: str | Path,
+    *,
+    unlabelled: bool = False,
+    keys: str | Path | None = None,
+    validate: Validation = "sample",
+    progress: Progress | None = None,
+) -> Written:
+    """Build a cohort folder without holding the cohort, where its records come in parts.
+
+    Args and errors: as of `build`.
+    """
+    from medxmodal.cohort.spec import CohortSpec
+    from medxmodal.cohort.stream import build_folder
+
+    return build_folder(
+        spec if isinstance(spec, CohortSpec) else CohortSpec.read(spec),
+        Path(data),
+        Path(out),
+        unlabelled=unlabelled,
+        keys=None if keys is None else Path(keys),
+        validate=validate,
+        progress=_counter(progress),
+    )
+
+
+def _counter(progress: Progress | None) -> Callable[[int, int], None]:
     def count(done: int, total: int) -> None:
         if progress is not None:
             progress("reading records", done, total)
 
-    cohort = CohortView.from_spec(spec, data, unlabelled=unlabelled, keys=keys, progress=count)
-    assert isinstance(cohort, CohortView)
-    if out is not None:
-        cohort.save(out)
-    return cohort
+    return count
 
 
 def draft(data: str | Path, out: str | Path) -> Draft:

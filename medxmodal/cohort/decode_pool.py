@@ -245,14 +245,18 @@ def _hashes(job: Job) -> tuple[str, ...]:
 
 
 def _is_everyday(job: Job) -> bool:
-    """Whether it is a plain image of moderate size, by its first bytes."""
+    """Whether it is an image for Pillow, or nothing at all, and of moderate size, by its first bytes."""
     if job.kind != "image" or len(job.paths) != 1:
         return False
+    path = job.paths[0]
     try:
-        with job.paths[0].open("rb") as stream:
-            return sniff(stream.read(HEAD)) == "image" and os.fstat(stream.fileno()).st_size <= INLINE_BYTES
+        if not path.is_file():
+            return True  # the reader says what is wrong with it
+        with path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            return size <= INLINE_BYTES and sniff(stream.read(HEAD)) in {"image", "unknown"}
     except OSError:
-        return True  # the reader says what is wrong with it
+        return True
 
 
 atexit.register(_close_shared)

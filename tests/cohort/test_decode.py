@@ -204,3 +204,20 @@ def test_a_wrong_limit_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDXMODAL_CACHE_BYTES", "8G")
     with pytest.raises(InputError, match="MEDXMODAL_CACHE_BYTES is '8G'"):
         DecodedStore.from_environment()
+
+
+def test_a_public_series_comes_through_a_worker_as_it_is(shared_data: Path, folder: Path) -> None:
+    from medxmodal.cohort.sources.dicom_decode import decode_dicom
+
+    series = min(path for path in (shared_data / "dicom_brain").iterdir() if path.is_dir())
+    paths = sorted(path for path in series.rglob("*") if path.is_file())
+    blobs = [path.read_bytes() for path in paths]
+    whole = joined_sha256([hashlib.sha256(data).hexdigest() for data in blobs])
+    locator = "\n".join(str(path.relative_to(shared_data)) for path in paths)
+    reference = FileReference(locator, whole, sum(map(len, blobs)), "series 1", FolderRoot(shared_data))
+    expected = decode_dicom(blobs, "series 1", kind="volume")
+    for _ in range(2):
+        found = decode_full(reference, "volume")
+        np.testing.assert_array_equal(found.array, expected.array)
+        np.testing.assert_array_equal(found.affine, expected.affine)
+        assert found.spacing == expected.spacing

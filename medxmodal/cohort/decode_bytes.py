@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+
+import numpy as np
 
 from medxmodal.cohort.sources.clip import decode_clip
 from medxmodal.cohort.sources.decoded import Decoded
@@ -18,7 +21,8 @@ def decode_bytes(blobs: Sequence[bytes], shown: str, kind: str) -> Decoded:
     """Unpack one input; what its files are is told by their bytes.
 
     Args:
-        blobs: Its files in order: one, or the slices of a series, or the frames of a clip.
+        blobs: Its files in order: one, or the slices of a series, or the frames of a clip. Several
+            pictures as one `image` are the masks of several lesions, and become their union.
         shown: How messages name it.
         kind: `image`, `volume` or `video`: what is expected.
 
@@ -36,10 +40,10 @@ def decode_bytes(blobs: Sequence[bytes], shown: str, kind: str) -> Decoded:
         return decode_dicom(blobs, shown, kind=kind)
     if kind == "video" and formats != {"nifti"}:
         return decode_clip(blobs, shown)
+    if kind == "image" and formats == {"image"}:
+        return _union([decode_image(data, shown) for data in blobs], shown)
     if len(blobs) != 1:
         raise InputError(f"{shown} has {len(blobs)} files; one {kind} is expected")
-    if kind == "image" and formats != {"nifti"}:
-        return Decoded(decode_image(blobs[0], shown))
     if kind == "volume" and formats == {"nifti"}:
         from medxmodal.cohort.sources.nifti import decode_nifti
 
@@ -47,3 +51,10 @@ def decode_bytes(blobs: Sequence[bytes], shown: str, kind: str) -> Decoded:
     if kind == "volume":
         raise InputError(f"{shown} is neither DICOM nor NIfTI", hint="A volume is one of these.")
     raise InputError(f"{shown} is a NIfTI volume; {kind} is expected", hint="Declare it as kind: volume.")
+
+
+def _union(pictures: list[np.ndarray], shown: str) -> Decoded:
+    """One picture, or the brightest of several pixel by pixel."""
+    if len({picture.shape for picture in pictures}) > 1:
+        raise InputError(f"the {len(pictures)} pictures of {shown} differ in size")
+    return Decoded(functools.reduce(np.maximum, pictures))

@@ -31,6 +31,8 @@ MOST_LEVELS = 20
 SKEWED = 0.5
 """From this skewness on, or with fewer than `ENOUGH` values, a number is told by its quartiles."""
 ENOUGH = 30
+NOISE = 1e-12
+"""Below this a figure is what rounding left of zero."""
 MEAN, MEDIAN, MISSING = "mean (SD)", "median [quartiles]", "missing"
 _GROUP, _POSITION = "group", "position"
 
@@ -333,6 +335,8 @@ def short(value: float) -> str:
     """
     if math.isnan(value):
         return "-"
+    if abs(value) < NOISE:
+        return "0"
     if abs(value) >= 1000:
         return f"{value:.0f}"
     return f"{value:.4g}" if abs(value) >= 100 else f"{value:.3g}"

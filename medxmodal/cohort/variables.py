@@ -16,6 +16,8 @@ Cell: TypeAlias = float | str | tuple[str, ...] | None
 PRESENT = "present"
 FEW_SITES = 8
 """So many sites have a line, and a column, each."""
+LONG = 24.0 * 14
+"""Hours from which on the time that a series covers is told in days."""
 _YES = {"yes", "true", "present", "1", "y"}
 _NO = {"no", "false", "absent", "0", "n"}
 
@@ -84,11 +86,18 @@ def _columns(studies: Sequence[Study], name: str, modality: TabularSpec) -> Iter
         shown = detail.label or column.replace("_", " ")
         cells = [_cell(study.inputs.get(name, {}).get(column)) for study in studies]
         if isinstance(detail, NumberColumn):
-            yield Variable(shown, "number", cells, detail.unit, among)
+            yield Variable(shown, "number", cells, _unit(detail), among)
         elif detail.many:
             yield Variable(shown, "flags", [_words(cell) for cell in cells], among=among)
         else:
             yield _category(shown, cells, among)
+
+
+def _unit(column: NumberColumn) -> str:
+    """Unit of the value itself: a trend is a change a day, a count is a number of rows."""
+    if column.take == "trend":
+        return f"{column.unit}/d" if column.unit else "/d"
+    return "" if column.take == "count" else column.unit
 
 
 def _category(shown: str, cells: Sequence[Cell], among: Sequence[bool] | None) -> Variable:
@@ -124,7 +133,12 @@ def _measured(name: str, inputs: Sequence[Mapping[str, Value]]) -> Iterator[Vari
     if any("times" in fields for fields in inputs):
         measured = [_measurements(fields) for fields in inputs]
         yield Variable(f"{name}: measurements a study", "number", measured, among=among)
-        yield Variable(f"{name}: time covered", "number", [_covered(f) for f in inputs], "h", among)
+        covered = [_covered(fields) for fields in inputs]
+        if max((hours for hours in covered if hours is not None), default=0.0) > LONG:
+            days = [None if hours is None else hours / 24 for hours in covered]
+            yield Variable(f"{name}: time covered", "number", days, "d", among)
+        else:
+            yield Variable(f"{name}: time covered", "number", covered, "h", among)
     files = [float(_files(fields)) if fields else None for fields in inputs]
     if max((count for count in files if count is not None), default=0.0) > 1:
         yield Variable(f"{name}: files a study", "number", files, among=among)

@@ -26,6 +26,7 @@ _TAKES = {
     "worst": "the one farthest from the reference range", "trend": "the slope", "count": "the number of rows",
     "since": "the time since the last row", "any": "whether there is any", "all": "all values",
 }  # fmt: skip
+MOST_NAMED = 8
 _KINDS = {"image": "2D images", "volume": "3D volumes", "video": "clips"}
 
 
@@ -194,6 +195,9 @@ def _site(spec: CohortSpec) -> str:
 def _leaks(spec: CohortSpec) -> str:
     if not spec.leaks:
         return ""
+    named = list(spec.leaks[:MOST_NAMED])
+    if more := len(spec.leaks) - MOST_NAMED if len(spec.leaks) > MOST_NAMED + 1 else 0:
+        return f"Never used, since they tell the label: {', '.join(named)} and {more} more named in the spec."
     return f"Never used, since they tell the label: {joined(spec.leaks)}."
 
 

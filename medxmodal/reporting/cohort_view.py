@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medxmodal.records import DescribeRecord, SiteBand
+from medxmodal.reporting.classes import class_name
 from medxmodal.reporting.flow_figure import FlowFigure, flow_figure
 from medxmodal.reporting.methods import interval, methods, years
 from medxmodal.reporting.missing_view import FEW_SITES, MissingView, missing_view
@@ -45,6 +46,7 @@ class CohortView:
 
     title: str
     question: str
+    positive: str
     facts: list[tuple[str, str]]
     protocol: list[str]
     methods: str
@@ -69,10 +71,12 @@ def cohort_view(record: DescribeRecord) -> CohortView:
     flow, mask = record.flow, record.mask_only_auroc
     counts = [say("inputs.each.one", name=named(name), count=n) for name, n in record.modalities.items()]
     alarm = any(value is not None and value > ALARM for value in mask.values())
-    asked = say("cohort.question", positive=named(record.positive), negative=record.negative)
+    positive = named(class_name(record, record.positive))
+    asked = say("cohort.question", positive=positive, negative=record.negative)
     return CohortView(
         title=record.title or record.name,
         question=asked if record.positive else say("cohort.no_label"),
+        positive=positive,
         facts=_facts(record),
         protocol=record.protocol,
         methods=methods(record),
@@ -96,7 +100,7 @@ def cohort_view(record: DescribeRecord) -> CohortView:
 
 
 def _facts(record: DescribeRecord) -> list[tuple[str, str]]:
-    positive = named(record.positive)
+    positive = named(class_name(record, record.positive))
     facts = [
         (say("cohort.patients"), str(record.patients)),
         (say("cohort.studies"), str(record.studies)),

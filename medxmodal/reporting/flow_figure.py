@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medxmodal.records import DescribeRecord, FlowStep, Group
+from medxmodal.reporting.classes import class_name
 from medxmodal.reporting.numbers import named, percent
 from medxmodal.reporting.reasons import counted
 from medxmodal.reporting.strings import say
@@ -183,14 +184,21 @@ def _split(
 
 
 def _group(record: DescribeRecord, group: Group, width: float) -> list[tuple[str, str]]:
-    name = say("table1.unknown") if group.by == "label" and group.name == "unknown" else group.name
+    name = class_name(record, group.name) if group.by == "label" else group.name
+    if group.by == "label" and group.name == "unknown":
+        name = say("table1.unknown")
     lines = [(line, "strong") for line in wrapped(name, width - 2 * PAD, SIZE, 3)]
     lines.append((say("figure.count", count=group.studies), ""))
     if group.patients != group.studies:
         lines.append((say("figure.patients", count=group.patients), "soft"))
     if group.by == "site" and group.labelled:
         share = percent(group.positives / group.labelled)
-        text = say("figure.positive", positive=record.positive, count=group.positives, share=share)
+        text = say(
+            "figure.positive",
+            positive=class_name(record, record.positive),
+            count=group.positives,
+            share=share,
+        )
         lines += [(line, "soft") for line in wrapped(text, width - 2 * PAD, SMALL, 3)]
     return lines
 

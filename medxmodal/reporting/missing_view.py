@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from medxmodal.records import DescribeRecord, Missingness
+from medxmodal.reporting.classes import class_name
 from medxmodal.reporting.numbers import DASH, named, percent
 from medxmodal.reporting.strings import say
 
@@ -60,7 +61,7 @@ def missing_view(record: DescribeRecord) -> MissingView:
     groups = [("", 1), (say("missing.label"), len(labels))]
     groups.append((say("missing.sites", count=len(sites)) if folded else say("missing.site"), len(by_site)))
     return MissingView(
-        columns=[say("missing.all"), *labels, *by_site],
+        columns=[say("missing.all"), *(class_name(record, name) for name in labels), *by_site],
         groups=[group for group in groups if group[1]],
         rows=[_row(row, labels, sites if by_site else [], folded=folded) for row in there],
         complete=len(record.missingness) - len(there),

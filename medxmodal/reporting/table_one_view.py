@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medxmodal.records import DescribeRecord, TableRow
+from medxmodal.reporting.classes import class_name
 from medxmodal.reporting.numbers import DASH, figure, named, unit
 from medxmodal.reporting.strings import say
 
@@ -39,7 +40,7 @@ def by_label(record: DescribeRecord) -> TableView:
     """Table 1 by label, with the differences between its two groups."""
     smd = any(row.smd is not None for row in record.table1)
     tested = any(row.p is not None for row in record.table1)
-    columns = [_column(name) for name in record.table1_columns]
+    columns = [_column(record, name) for name in record.table1_columns]
     columns += [say("table1.smd")] * smd + [say("table1.p")] * tested
     notes = [say("table1.note.shares")]
     if smd:
@@ -65,8 +66,8 @@ def stratified(record: DescribeRecord) -> list[TableView]:
     ]
 
 
-def _column(name: str) -> str:
-    return say(f"table1.{name}") if name in ("all", "unknown") else named(name)
+def _column(record: DescribeRecord, name: str) -> str:
+    return say(f"table1.{name}") if name in ("all", "unknown") else named(class_name(record, name))
 
 
 def _rows(rows: Sequence[TableRow], columns: Sequence[str], *, smd: bool, tested: bool) -> list[VariableRow]:
@@ -80,10 +81,23 @@ def _rows(rows: Sequence[TableRow], columns: Sequence[str], *, smd: bool, tested
         first = before != row.variable
         found.append(
             VariableRow(
-                row.variable, row.level, unit(row.unit), first, first and after != row.variable, cells
+                row.variable, row.level, unit_name(row.unit), first, first and after != row.variable, cells
             )
         )
     return found
+
+
+def unit_name(code: str) -> str:
+    """A unit as clinicians write it, a change a day and an annotation too.
+
+    Example:
+        >>> unit_name("mm[Hg]/d"), unit_name("{score}"), unit_name("g/d")
+        ('mmHg/d', 'score', 'g/d')
+    """
+    if code.startswith("{") and code.endswith("}"):
+        return code[1:-1]
+    base = code.removesuffix("/d")
+    return unit(code) if base == code or unit(code) != code else f"{unit(base)}/d"
 
 
 def _p(value: float | None) -> str:

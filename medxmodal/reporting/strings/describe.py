@@ -15,6 +15,7 @@ DESCRIBE: Mapping[str, str] = MappingProxyType(
         "cohort.labelled": "Labelled",
         "cohort.prevalence": "{positive}",
         "cohort.count": "{count} of {all} ({share})",
+        "cohort.class": "{task}: {name}",
         "cohort.no_label": "No label is asked for.",
         "cohort.sites.many": "{count} ({least} to {most} studies each)",
         "cohort.years": "Years",

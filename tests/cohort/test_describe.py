@@ -146,3 +146,13 @@ def test_p_values_are_left_out_unless_asked_for(clinic: Any) -> None:
     cohort = clinic.build()
     assert {row.p for row in describe(cohort).table1} == {None}
     assert {row.p for row in describe(cohort, p_values=True).table1} != {None}
+
+
+def test_a_keyed_cohort_names_no_file_and_no_patient(clinic: Any, tmp_path: Path) -> None:
+    clinic.tree["ids"] = "keyed"
+    text = clinic.build(keys=tmp_path / "keys").describe().model_dump_json()
+    for row in clinic.rows:
+        assert f'"{row["pid"]}"' not in text
+        assert row["image"] not in text
+    assert "records.csv" not in text
+    assert "--keys KEYS" in text

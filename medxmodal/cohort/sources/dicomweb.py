@@ -31,6 +31,7 @@ MAX_ITEMS = 2_000_000
 """Of one search."""
 _ACCEPT = "application/dicom+json"
 _HINT = "Check that the address is the base of a DICOMweb service, such as https://host/dicom-web."
+_SAID = "what the DICOMweb server says of it"
 _ASKED = (
     "PatientID", "PatientSex", "PatientAge", "StudyInstanceUID", "StudyDate", "StudyTime",
     "StudyDescription", "SeriesInstanceUID", "SeriesDate", "SeriesTime", "SeriesDescription", "Modality",
@@ -67,8 +68,9 @@ def query_dicomweb(
         page: Series asked for at once.
 
     Returns:
-        Columns `dicom_tags.COLUMNS`, sorted by their three identifiers: `kind` and `files` are empty, as
-        only the files themselves tell them; `time` is the series' or the study's.
+        Columns `dicom_tags.COLUMNS`, sorted by their three identifiers, what cannot be read before them as
+        rows with a problem. `kind` and `files` are empty, as only the files themselves tell them; `time` is
+        the series' or the study's.
 
     Raises:
         SpecError: A filter or the address is wrong.
@@ -77,10 +79,15 @@ def query_dicomweb(
     asked = server if isinstance(server, Server) else dicomweb_server(server)
     counts: Counter[str] = Counter()
     series: dict[str, dict[str, str | None]] = {}
+    damaged: list[dict[str, str | None]] = []
     for query in _queries(modality, _range(dates), patients, studies):
         for item in pages(asked, "series", query, page, "search for series"):
-            with guarded("a series of the DICOMweb server"):
-                cells, study_date = _cells(item)
+            try:
+                with guarded(_SAID):
+                    cells, study_date = _cells(item)
+            except InputError:
+                damaged.append(dict.fromkeys(COLUMNS))
+                continue
             uid = cells["SeriesInstanceUID"]
             if uid is None:
                 counts["nameless"] += 1
@@ -89,8 +96,10 @@ def query_dicomweb(
             elif series.setdefault(uid, cells) is not cells:
                 counts["double"] += 1
     found = sorted(series.values(), key=lambda cells: [cells[name] or "" for name in COLUMNS[:3]])
+    problems = [f"{_SAID} is damaged"] * len(damaged) + [""] * len(found)
     rows = tuple(
-        Row(n, cells, place=f"series {n} of the DICOMweb server") for n, cells in enumerate(found, 1)
+        Row(n, cells, problem, f"series {n} of the DICOMweb server")
+        for n, (problem, cells) in enumerate(zip(problems, [*damaged, *found], strict=True), 1)
     )
     notes = tuple(_NOTES[why].format(n) for why, n in sorted(counts.items()))
     return Table(COLUMNS, rows, (_source(rows),), notes)

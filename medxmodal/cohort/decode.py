@@ -6,18 +6,20 @@ worker processes, which a bad file may crash, and kept on disk (`decode_cache`).
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 
+from medxmodal.cohort.decode_bytes import decode_bytes
 from medxmodal.cohort.decode_cache import DecodedStore
 from medxmodal.cohort.decode_job import Job, entry_name
 from medxmodal.cohort.decode_pool import shared_pool
 from medxmodal.cohort.root import file_sha256
 from medxmodal.cohort.sources.decoded import Decoded
-from medxmodal.cohort.sources.image import decode_image, read_bytes
+from medxmodal.cohort.sources.image import load_bytes, read_bytes
 from medxmodal.cohort.sources.sniff import sniff
 from medxmodal.cohort.study import FileReference, joined_sha256
 from medxmodal.errors import InputError
@@ -91,7 +93,7 @@ def decode_full(reference: FileReference, kind: str = "image") -> Decoded:
     if found is not None:
         verify(reference)
         return found
-    decoded = _everyday(reference) if kind == "image" and len(reference.paths()) == 1 else None
+    decoded = _everyday(reference) if kind == "image" else None
     if decoded is None:
         verify(reference)
         mapped = _from_store(reference, kind, key)
@@ -127,10 +129,16 @@ def verify(reference: FileReference) -> None:
 
 def _everyday(reference: FileReference) -> Decoded | None:
     """An image that needs no worker, unpacked here; None if it is no such image."""
-    data = read_bytes(reference)
-    if sniff(data) in {"dicom", "nifti"}:
+    paths = reference.paths()
+    if len(paths) == 1:
+        blobs = [read_bytes(reference)]
+    else:
+        blobs = [load_bytes(path, reference.shown) for path in paths]
+        if joined_sha256([hashlib.sha256(data).hexdigest() for data in blobs]) != reference.sha256:
+            raise _changed(reference)
+    if {sniff(data) for data in blobs} & {"dicom", "nifti"}:
         return None
-    return Decoded(decode_image(data, reference.shown))
+    return decode_bytes(blobs, reference.shown, "image")
 
 
 def _from_store(reference: FileReference, kind: str, key: str) -> Decoded | None:

@@ -40,7 +40,7 @@ def decode_bytes(blobs: Sequence[bytes], shown: str, kind: str) -> Decoded:
         return decode_dicom(blobs, shown, kind=kind)
     if kind == "video" and formats != {"nifti"}:
         return decode_clip(blobs, shown)
-    if kind == "image" and formats == {"image"}:
+    if kind == "image" and formats in ({"image"}, {"unknown"}):
         return _union([decode_image(data, shown) for data in blobs], shown)
     if len(blobs) != 1:
         raise InputError(f"{shown} has {len(blobs)} files; one {kind} is expected")

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -245,10 +246,11 @@ def _hashes(job: Job) -> tuple[str, ...]:
 
 
 def _is_everyday(job: Job) -> bool:
-    """Whether it is an image for Pillow, or nothing at all, and of moderate size, by its first bytes."""
-    if job.kind != "image" or len(job.paths) != 1:
-        return False
-    path = job.paths[0]
+    """Whether it is pictures for Pillow, or nothing at all, and of moderate size, by their first bytes."""
+    return job.kind == "image" and all(_is_picture(path) for path in job.paths)
+
+
+def _is_picture(path: Path) -> bool:
     try:
         if not path.is_file():
             return True  # the reader says what is wrong with it

@@ -64,6 +64,8 @@ def _load(job: Job, hashes: list[str], sizes: list[int]) -> list[bytes]:
     """The files' bytes; hashes and sizes are noted as they are read."""
     blobs: list[bytes] = []
     name = shown_of(job, ())
+    if not job.paths:
+        raise InputError(f"{name} has no files")
     for number, path in enumerate(job.paths, 1):
         blobs.append(load_bytes(path, name if len(job.paths) == 1 else f"{name}, file {number}"))
         hashes.append(hashlib.sha256(blobs[-1]).hexdigest())

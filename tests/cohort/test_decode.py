@@ -221,3 +221,19 @@ def test_a_public_series_comes_through_a_worker_as_it_is(shared_data: Path, fold
         np.testing.assert_array_equal(found.array, expected.array)
         np.testing.assert_array_equal(found.affine, expected.affine)
         assert found.spacing == expected.spacing
+
+
+def test_several_masks_of_one_image_are_their_union(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    masks = np.zeros((2, 8, 9), np.uint8)
+    masks[0, 1:3, 2:4], masks[1, 5:, 6:] = 255, 255
+    files = {}
+    for number, mask in enumerate(masks):
+        stream = io.BytesIO()
+        Image.fromarray(mask).save(stream, "PNG")
+        files[f"mask_{number}.png"] = stream.getvalue()
+    reference = refer(tmp_path, files, "mask 1")
+    monkeypatch.setattr(room, "shared_pool", lambda: pytest.fail("a worker for plain pictures"))
+    np.testing.assert_array_equal(decode(reference), masks.max(axis=0))
+    reference.paths()[1].write_bytes(files["mask_0.png"])
+    with pytest.raises(InputError, match="mask 1 has changed"):
+        decode(reference)

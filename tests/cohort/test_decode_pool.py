@@ -115,6 +115,7 @@ def test_everyday_images_start_no_process(tmp_path: Path, monkeypatch: pytest.Mo
         assert all(o.facts for o in pool.run([picture(tmp_path / f"{n}.png") for n in range(20)]))
         missing = Job((tmp_path / "none.png",), "image", "image 9")
         assert pool.one(missing).error == "image 9 is not there"
+        assert pool.one(Job((), "image", "image 9")).error == "image 9 has no files"
         os.mkfifo(tmp_path / "pipe")
         assert pool.one(Job((tmp_path / "pipe",), "image", "image 9")).error == "image 9 is not a file"
         assert "no image" in pool.one(picture(tmp_path / "x.png", head=b"nonsense")).error

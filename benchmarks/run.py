@@ -20,7 +20,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve
 
 from common import REPORT, ROOT, Absent, say  # noqa: E402 - wherever it is called from
 
-NAMES = ("breast", "embedded", "throughput", "scoring", "dicom", "decode", "demo", "startup")
+NAMES = ("breast", "embedded", "throughput", "scoring", "fhir_bulk", "dicom", "decode", "demo", "startup")
 INTRODUCTION = """# Benchmarks
 
 Every figure here was measured by the command that stands above it, and `make bench` measures all of them

@@ -48,7 +48,7 @@ def use(monkeypatch: pytest.MonkeyPatch, name: str, section: object) -> None:
 
 def test_every_file_is_a_benchmark_or_named_as_none(runner: ModuleType) -> None:
     files = {path.stem for path in FOLDER.glob("*.py")}
-    assert files == {*runner.NAMES, "run", "common"}
+    assert files == {*runner.NAMES, "run", "common", "replicate"}
     for name in runner.NAMES:
         assert callable(importlib.import_module(name).section)
 

@@ -17,6 +17,9 @@ from Cairo (known for its doubles), none among 205 from Poland nor among 210 and
 none, none; closest 84, 66 and 66: a margin of two, where that of 64 bits would not hold for more than a few
 thousand X-rays. (A `dhash` of 64 bits takes 24 pairs of different patients' X-rays for one at 4 bits: from
 afar they all look alike.)"""
+PLAIN = 1 / 4
+"""A hash with fewer bits set (half of them are, by its making) is of a picture with hardly anything in it,
+such as the empty middle slice of a mask; all those are alike, and that says nothing."""
 MOST_BITS_A_CHUNK = 16
 FEWEST_BITS_A_CHUNK = 10
 BLOCK = 256
@@ -64,14 +67,18 @@ def near_duplicates(
         CohortError: The hashes are of different lengths, or no hex.
 
     Example:
-        >>> one, near, far = "00000000000000ff", "00000000000000fe", "ffffffffffffff00"
+        >>> one, near, far = "00000000ffffffff", "00000000fffffffe", "ffffffff00000000"
         >>> near_duplicates({"s": one, "t": near, "u": far}, {"s": "a", "t": "b", "u": "c"})
         [['s', 't']]
     """
     if not hashes:
         return []
-    studies = sorted(hashes)
-    words = _words([hashes[study] for study in studies])
+    ordered = sorted(hashes)
+    words = _words([hashes[study] for study in ordered])
+    shown = np.bitwise_count(words).sum(axis=1) >= PLAIN * words.shape[1] * 64
+    studies, words = [study for study, seen in zip(ordered, shown, strict=True) if seen], words[shown]
+    if not studies:
+        return []
     owners = np.unique([patients[study] for study in studies], return_inverse=True)[1]
     links = list(range(len(studies)))
     usual = SHARE if words.shape[1] == 1 else SHARE_OF_LONG

@@ -15,7 +15,9 @@ from medxmodal.cohort.likeness import image_hash, near_duplicates
 from medxmodal.errors import CohortError
 
 sets = st.lists(
-    st.tuples(st.sampled_from([0, 0x0123456789ABCDEF, 2**64 - 1]), st.sets(st.integers(0, 63), max_size=5)),
+    st.tuples(
+        st.sampled_from([2**32 - 1, 0x0123456789ABCDEF, 2**64 - 1]), st.sets(st.integers(0, 63), max_size=5)
+    ),
     min_size=1,
     max_size=12,
 )
@@ -63,6 +65,11 @@ def test_the_hash_is_that_of_imagehash(rng: np.random.Generator) -> None:
         plane = np.asarray(smooth if len(shape) == 2 else smooth.convert("RGB"))
         assert image_hash(plane) == str(imagehash.phash(Image.fromarray(plane), hash_size=16))
     assert image_hash(np.zeros((5, 5), np.uint8)) == image_hash(np.zeros((50, 70), np.uint8))
+
+
+def test_pictures_with_nothing_in_them_are_not_alike() -> None:
+    blank = image_hash(np.zeros((9, 9), np.uint8))
+    assert near_duplicates({"s": blank, "t": blank}, {"s": "a", "t": "b"}) == []
 
 
 def test_what_cannot_be_compared() -> None:

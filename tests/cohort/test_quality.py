@@ -96,12 +96,12 @@ def test_identical_images_are_not_listed_as_near_ones_too() -> None:
     log = QualityLog()
     for study, patient in (("s", "a"), ("t", "b"), ("u", "b")):
         log.seen.setdefault(("image", "same"), {})[study] = patient
-        log.alike("image", study, patient, "0" * 64)
+        log.alike("image", study, patient, "0f" * 32)
     assert log.finish().duplicate_inputs == [["s", "t", "u"]]
     assert log.finish().near_duplicates == []
-    log.alike("image", "v", "c", "0" * 64)
+    log.alike("image", "v", "c", "0f" * 32)
     log.alike("image", "w", "d", "f" * 64, 0)
-    log.alike("image", "w", "d", "0" * 64, 1)
+    log.alike("image", "w", "d", "0f" * 32, 1)
     assert log.finish().near_duplicates == [["s", "t", "u", "v", "w"]]
 
 

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import numpy as np
@@ -30,7 +31,9 @@ from medxmodal.cli.commands import app
 from medxmodal.cohort import Cohort, CohortSpec
 from medxmodal.errors import MedxmodalError
 
-PATIENTS = 24
+PATIENTS, FEW = 24, 6
+Load: TypeAlias = Callable[[Path], ModuleType]
+HELPER = Path(__file__).parent / "dicom_files.py"
 SURNAMES = ("Kowalczykowska", "Brzeczyszczyk", "Grzegorzewsk")
 
 
@@ -41,8 +44,10 @@ class Canaries:
     Args:
         words: Must be found nowhere.
         noted: Stand in notes, which are kept word for word.
+        files: Makes DICOM files.
     """
 
+    files: Any
     words: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
 
@@ -116,10 +121,7 @@ def table_and_files(folder: Path, canaries: Canaries) -> dict[str, Any]:
         )
     spoil(folder, rows, canaries)
     table = folder / f"list_of_{rows[0]['surname']}.csv"
-    with table.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(table, rows)
     return {
         "name": "planted",
         "title": "Planted identifiers",
@@ -159,7 +161,115 @@ def spoil(folder: Path, rows: list[dict[str, str]], canaries: Canaries) -> None:
     rows[14]["file"] = f"../../{rows[14]['surname']}"
 
 
-SOURCES: dict[str, Callable[[Path, Canaries], dict[str, Any]]] = {"table_and_files": table_and_files}
+def dicom(folder: Path, canaries: Canaries) -> dict[str, Any]:
+    """DICOM slices whose every telling tag is planted, private ones too; one file is cut off."""
+    files, scans, rows = canaries.files, folder / "scans", []
+    for i in range(FEW):
+        who = person(i, canaries)
+        made = files.place(files.header(np.full((16, 16), 40 + i, np.uint16), patient=who["mrn"]), 1.0)
+        made.PatientName, made.PatientBirthDate = f"{who['surname']}^Jadwiga", who["born"].replace("-", "")
+        made.PatientAddress, made.AccessionNumber = who["street"], who["study"][:16]
+        made.ReferringPhysicianName = canaries.plant(f"Doktorowska{chr(97 + i)}")
+        made.InstitutionName = canaries.plant(f"Szpital Lipowy {i}")
+        made.PatientComments = made.ImageComments = f"{who['name']}, {who['street']}, {who['when']}"
+        made.SeriesDate, made.SeriesTime = canaries.plant(f"202103{11 + i}"), f"0842{17 + i}"
+        made.SeriesDescription = f"T1 {who['surname']}"
+        made.StudyDescription = f"{who['born']} {who['mrn']}"
+        made.add_new(0x00091001, "LO", who["name"])
+        made.SeriesInstanceUID = canaries.plant(str(files.uid("series", i)))
+        made.StudyInstanceUID = canaries.plant(str(files.uid("study", i)))
+        path = scans / who["surname"] / f"{who['mrn']}.dcm"
+        path.parent.mkdir(parents=True)
+        data = files.pack(made)
+        path.write_bytes(data[:-200] if i == 2 else data)
+        rows.append({"mrn": who["mrn"], "ill": ("no", "yes")[i % 2], "ward": "a"})
+    write_csv(folder / "list.csv", rows)
+    return {
+        "name": "planted",
+        "title": "Planted identifiers",
+        "table": {"file": "list.csv", "patient": "mrn"},
+        "tables": {"series": {"dicom": "scans/**/*", "key": "PatientID"}},
+        "index_time": {"from": "series", "take": "last"},
+        "label": {"name": "ill", "column": "ill", "positive": "yes", "negative": "no"},
+        "site": {"column": "ward"},
+        "modalities": {
+            "scan": {"kind": "image", "from": "series", "where": "SeriesDescription contains 'T1'"}
+        },
+    }
+
+
+def fhir(folder: Path, canaries: Canaries) -> dict[str, Any]:
+    """FHIR whose patients have names, addresses and numbers, in files named after them; a line is broken."""
+    folder.mkdir()
+    for i in range(FEW):
+        who = person(i, canaries)
+        subject = {"reference": f"Patient/{who['mrn']}", "display": who["name"]}
+        patient = {
+            "resourceType": "Patient",
+            "id": who["mrn"],
+            "identifier": [{"value": who["study"]}],
+            "name": [{"family": who["surname"], "text": who["name"]}],
+            "birthDate": who["born"],
+            "gender": "female",
+            "text": {"status": "generated", "div": f"<div>{who['when']}</div>"},
+            "address": [{"line": [who["street"]]}],
+            "telecom": [{"value": canaries.plant(f"+48 600 700 {i}55")}],
+        }
+        coding = {"system": "http://snomed.info/sct", "code": str(100 + i % 2)}
+        about = {"subject": subject, "code": {"coding": [coding], "text": who["name"]}}
+        visit = {"status": "finished", "class": {"code": "AMB"}, "period": {"start": "2021-03-04T05:06:07Z"}}
+        value = {"status": "final", "effectiveDateTime": "2021-03-01T00:00:00Z"}
+        number = {"value": who["name"] if i == 3 else 5.5 + i}
+        lines: list[Any] = [
+            patient,
+            {"resourceType": "Encounter", "id": f"e{i}", "subject": subject, **visit},
+            {"resourceType": "Condition", "id": f"c{i}", **about, "recordedDate": "2021-03-06"},
+            {"resourceType": "Observation", "id": f"o{i}", **about, **value, "valueQuantity": number},
+        ]
+        text = [json.dumps(line) for line in lines]
+        if i == 2:
+            text.append(f'{{"resourceType": "Condition", "id": "{who["mrn"]}-x", "subject": {who["name"]}')
+        (folder / f"{who['surname']}_{who['mrn']}.ndjson").write_text("\n".join(text) + "\n")
+    return {
+        "name": "planted",
+        "title": "Planted identifiers",
+        "table": {"fhir": "Patient", "files": "*.ndjson"},
+        "tables": {
+            name: {"fhir": kind, "files": "*.ndjson"}
+            for name, kind in (
+                ("visits", "Encounter"),
+                ("conditions", "Condition"),
+                ("values", "Observation"),
+            )
+        },
+        "index_time": {"from": "visits", "take": "first"},
+        "label": {"name": "ill", "from": "conditions", "where": "code == '101'", "horizon": "30 d"},
+        "site": {"value": "here"},
+        "modalities": {
+            "labs": {
+                "kind": "tabular",
+                "columns": {
+                    "sex": {"type": "category", "column": "gender"},
+                    "value": {"type": "number", "from": "values", "column": "value"},
+                },
+            }
+        },
+    }
+
+
+def write_csv(path: Path, rows: list[dict[str, str]]) -> None:
+    """Rows as a table."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+SOURCES: dict[str, Callable[[Path, Canaries], dict[str, Any]]] = {
+    "table": table_and_files,
+    "dicom": dicom,
+    "fhir": fhir,
+}
 
 
 @dataclass
@@ -192,46 +302,66 @@ class Planted:
         yield "what was said", "\n".join(self.said).encode()
 
 
-@pytest.fixture(params=sorted(SOURCES))
-def planted(request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Planted:
+def plant(source: str, root: Path, caplog: pytest.LogCaptureFixture, load: Load) -> Planted:
+    """A folder with canaries."""
     # Pillow itself writes EXIF at DEBUG to whoever asks the root logger for it; ours is asked for all.
     caplog.set_level(logging.INFO)
     caplog.set_level(logging.DEBUG, logger="medxmodal")
-    canaries = Canaries()
-    tree = SOURCES[request.param](tmp_path / "data", canaries)
-    made = Planted(tmp_path, tmp_path / "data", canaries, tree)
-    (tmp_path / "keys").mkdir()
-    return made
+    canaries = Canaries(load(HELPER))
+    tree = SOURCES[source](root / "data", canaries)
+    (root / "keys").mkdir()
+    return Planted(root, root / "data", canaries, tree)
 
 
-def test_the_canaries_can_be_found(planted: Planted) -> None:
+@pytest.fixture(params=sorted(SOURCES))
+def anywhere(
+    request: pytest.FixtureRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture, load_helper: Load
+) -> Planted:
+    """Each source in turn."""
+    return plant(request.param, tmp_path, caplog, load_helper)
+
+
+@pytest.fixture
+def planted(tmp_path: Path, caplog: pytest.LogCaptureFixture, load_helper: Load) -> Planted:
+    """The source with everything that can go wrong."""
+    return plant("table", tmp_path, caplog, load_helper)
+
+
+def test_the_canaries_can_be_found(anywhere: Planted) -> None:
     everything = b"".join(
-        str(path).encode() + path.read_bytes() for path in planted.data.rglob("*") if path.is_file()
+        str(path).encode() + path.read_bytes() for path in anywhere.data.rglob("*") if path.is_file()
     )
-    hidden = planted.canaries.words - planted.canaries.found(everything)
-    assert len(hidden) < len(planted.canaries.words) / 10, "a planted word that is nowhere tests nothing"
-    for word in list(planted.canaries.words)[:20]:
+    hidden = anywhere.canaries.words - anywhere.canaries.found(everything)
+    assert len(hidden) < len(anywhere.canaries.words) / 10, "a planted word that is nowhere tests nothing"
+    for word in list(anywhere.canaries.words)[:20]:
         for text in (word.upper(), quote(word), base64.b64encode(b"ab" + word.encode()).decode()):
-            assert word in planted.canaries.found(f"xx {text} yy".encode())
+            assert word in anywhere.canaries.found(f"xx {text} yy".encode())
 
 
-def test_nothing_comes_out_of_a_keyed_cohort(planted: Planted, caplog: pytest.LogCaptureFixture) -> None:
-    spec = planted.root / "data" / "spec.yaml"
-    spec.write_text(yaml.safe_dump(planted.tree, sort_keys=False))
-    out, keys = planted.root / "cohort", planted.root / "keys"
-    arguments = ("build", spec, "--data", planted.data, "--out", out, "--keys", keys)
-    assert planted.run(*arguments, "--json") == 1  # some records failed, and are listed
-    assert planted.run("build", *arguments[1:5], planted.root / "second", *arguments[6:]) == 1
-    assert planted.run("describe", out, "--html", planted.root / "page.html") == 0
-    assert planted.run("describe", out, "--json") == 0
-    planted.said.append(caplog.text)
+def test_nothing_comes_out_of_a_keyed_cohort(anywhere: Planted, caplog: pytest.LogCaptureFixture) -> None:
+    spec = anywhere.root / "data" / "spec.yaml"
+    spec.write_text(yaml.safe_dump(anywhere.tree, sort_keys=False))
+    out, keys = anywhere.root / "cohort", anywhere.root / "keys"
+    arguments = ("build", spec, "--data", anywhere.data, "--out", out, "--keys", keys)
+    assert anywhere.run(*arguments, "--json") in {0, 1}
+    assert anywhere.run("build", *arguments[1:5], anywhere.root / "second", *arguments[6:]) in {0, 1}
+    assert anywhere.run("describe", out, "--html", anywhere.root / "page.html") == 0
+    assert anywhere.run("describe", out, "--json") == 0
+    anywhere.said.append(caplog.text)
     quality = json.loads((out / "quality.json").read_text())
-    assert len(quality["failed"]) >= 2
-    assert len({problem["field"] for problem in quality["problems"]}) >= 3
-    found = {where: planted.canaries.found(data) for where, data in planted.artefacts()}
+    assert quality["failed"] or quality["problems"] or quality["notes"], (
+        "nothing went wrong: nothing was said"
+    )
+    found = {where: anywhere.canaries.found(data) for where, data in anywhere.artefacts()}
     assert {where: words for where, words in found.items() if words} == {}
     crosswalk = repr(pq.read_table(keys / "crosswalk.parquet").to_pylist()).encode()
-    assert planted.canaries.found(crosswalk)
+    assert anywhere.canaries.found(crosswalk)
+
+
+def test_what_is_wrong_is_listed(planted: Planted) -> None:
+    cohort = Cohort.from_spec(CohortSpec.parse(planted.tree), planted.data, keys=planted.root / "keys")
+    assert len(cohort.failed) >= 2
+    assert len({problem.field for problem in cohort.quality.problems}) >= 3
 
 
 def test_notes_are_kept_word_for_word_and_that_is_said(planted: Planted) -> None:

@@ -114,6 +114,9 @@ def build(
         typer.Option("--unlabelled", help="Label columns may be absent; rules that need them are skipped."),
     ] = False,
     validate: Validate = "sample",
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say whether the data still hold what COHORT was made from.")
+    ] = False,
     keys: Keys = None,
     as_json: Json = False,
 ) -> int:
@@ -121,6 +124,8 @@ def build(
 
     Example: medxmodal build breast_poland --data breast_poland --out cohort
     """
+    if check:
+        return _check(spec, data, out_folder, as_json=as_json)
     from medxmodal.pipeline.build import write
 
     with progress_bars() as progress:
@@ -130,6 +135,35 @@ def build(
     summary = summaries.cohort(made)
     give(summary, summaries.cohort_text(summary), as_json=as_json)
     return list_failures(summary["failures"])
+
+
+def _check(spec: str, data: Path, folder: Path, *, as_json: bool) -> int:
+    """`build --check`."""
+    from medxmodal.pipeline.build import check
+
+    found = check(spec, data, folder)
+    give(found.model_dump(mode="json"), summaries.check_text(found), as_json=as_json)
+    return 0 if found.ok else ALERT
+
+
+@app.command()
+@guarded
+def export(
+    cohort: Annotated[Path, typer.Argument(metavar="COHORT", help="A cohort folder.")],
+    out_folder: Annotated[Path, out("The folder to write.")],
+    as_json: Json = False,
+) -> int:
+    """Write a cohort as a MEDS dataset, for other tools.
+
+    One subject a patient: values, series and notes as events, labels beside them.
+
+    Example: medxmodal export cohort --out meds
+    """
+    from medxmodal.pipeline.build import export as run_export
+
+    made = run_export(cohort, out_folder)
+    give({"dataset": made}, f"Wrote {made}.", as_json=as_json)
+    return 0
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from medxmodal.pipeline.explain import ExplanationsView
     from medxmodal.pipeline.run import Run
     from medxmodal.pipeline.score import Scores
+    from medxmodal.records import InputCheck
 
 Summary = dict[str, Any]
 
@@ -56,6 +58,19 @@ def cohort_text(summary: Summary) -> str:
         first = ", ".join(f"{s['name']} ({s['auroc']:.2f})" for s in suspects[:3])
         lines.append(f"{len(suspects)} inputs tell the label suspiciously well alone: {first}.")
     return "\n".join([*lines, f"Wrote {summary['cohort']} (fingerprint {summary['fingerprint'][:12]})."])
+
+
+def check_text(found: InputCheck) -> str:
+    """Whether a cohort's inputs are still there."""
+    lines = [f"{found.same} of {found.inputs} inputs are there unchanged."]
+    gone = Counter((entry.use, entry.what) for entry in found.gone)
+    lines += [f"{use}: {count} {what}" for (use, what), count in sorted(gone.items())]
+    if found.spec_same is False:
+        lines.append("The spec has changed since.")
+    lines += [f"{name} was {change.then}, is {change.now}." for name, change in found.code.items()]
+    if found.ok and not found.code:
+        lines.append("Built again, the cohort would be the same.")
+    return "\n".join(lines)
 
 
 def run(made: Run) -> Summary:

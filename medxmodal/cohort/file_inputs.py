@@ -10,6 +10,7 @@ from medxmodal.cohort.case import Case
 from medxmodal.cohort.decode_job import HASH_HERE, Facts, Job, Outcome
 from medxmodal.cohort.inputs import MASK, REMARK, Found, Surroundings
 from medxmodal.cohort.located import Located, Locator
+from medxmodal.cohort.remote import REMOTE, fetched
 from medxmodal.cohort.root import HASHED, MADE
 from medxmodal.cohort.spec import FileInput
 from medxmodal.cohort.study import FileReference, joined_sha256
@@ -50,10 +51,20 @@ class Pending:
 
 
 class FileReader:
-    """References to the files of one modality."""
+    """References to the files of one modality.
 
-    def __init__(self, name: str, spec: FileInput, kind: str, around: Surroundings) -> None:
-        self.name, self.kind, self.around = name, kind, around
+    Args:
+        name: Of the modality.
+        spec: Its spec.
+        kind: `image`, `volume` or `video`.
+        around: What every reader needs.
+        server: DICOMweb server from which its series are fetched.
+    """
+
+    def __init__(
+        self, name: str, spec: FileInput, kind: str, around: Surroundings, server: str | None = None
+    ) -> None:
+        self.name, self.kind, self.around, self.server = name, kind, around, server
         self.locator = Locator(spec, around.root.folder, masks=around.masks)
 
     def locate(self, case: Case, position: int) -> Pending:
@@ -86,8 +97,11 @@ class FileReader:
 
     def _request(self, what: str, files: Sequence[str], position: int) -> Request:
         noun = self.name if what == "file" else f"{self.name} {what}"
-        shown = self.around.identity.shown(noun, position, files[0], UNKNOWN)
+        path = noun if files[0].startswith((MADE, REMOTE)) else files[0]
+        shown = self.around.identity.shown(noun, position, path, UNKNOWN)
         shown = shown.replace(UNKNOWN[:12], HASH_HERE)
+        if files[0].startswith(REMOTE):
+            files = fetched(files[0], self.server, self.around.root.made)
         paths = tuple(self._path(name) for name in files)
         # A mask may be several files, one a lesion; each is a picture of its own.
         return Request(what, tuple(files), Job(paths, self.kind, shown))

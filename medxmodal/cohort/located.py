@@ -16,6 +16,8 @@ from medxmodal.errors import InputError
 
 SERIES = "{files}"
 """What a table of DICOM series or of arrays calls the files of a row."""
+STAR = "\x1a"
+"""Stands for a star of the spec, which no cell may give."""
 _DIGITS = re.compile(r"(\d+)")
 
 
@@ -43,9 +45,9 @@ class Locator:
 
     def __init__(self, spec: FileInput, folder: Path, *, masks: bool) -> None:
         self.spec, self.folder = spec, folder
-        self.file = Template.parse(spec.file or SERIES)
+        self.file = Template.parse((spec.file or SERIES).replace("*", STAR))
         mask = getattr(spec, "mask", None) if masks else None
-        self.mask = Template.parse(mask) if mask else None
+        self.mask = Template.parse(mask.replace("*", STAR)) if mask else None
         self.rule: Rule | None = parse_where(spec.where) if spec.where else None
 
     @property
@@ -82,14 +84,16 @@ class Locator:
         # With masks, the sign separates the masks of one image.
         many = self.spec.many if self.mask is None or template is self.mask else None
         filled = template.fill_all({name: cells.get(name) for name in template.columns}, many)
-        return [name for path in filled for name in (self._matches(path) if "*" in template.text else [path])]
+        if STAR not in template.text:
+            return filled
+        return [name for path in filled for name in self._matches(path)]
 
     def _matches(self, pattern: str) -> list[str]:
-        # Brackets in a cell are part of a name; only the spec's own stars are signs of a pattern.
-        plain = glob.escape(pattern).replace("[*]", "*")
+        # Stars and brackets in a cell are part of a name; only the spec's own stars are signs of a pattern.
+        plain = glob.escape(pattern).replace(STAR, "*")
         found = sorted(
             (str(PurePosixPath(p.relative_to(self.folder))) for p in self.folder.glob(plain) if p.is_file()),
-            key=natural_order,
+            key=lambda name: (natural_order(name), name),
         )
         if not found:
             raise InputError("no file matches the pattern of the spec for this record")
@@ -98,7 +102,9 @@ class Locator:
 
 def natural_order(name: str) -> list[tuple[int, str]]:
     """A key that sorts `frame_2` before `frame_10`."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in _DIGITS.split(name.lower()) if part]
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(name.lower()) if part
+    ]
 
 
 def several(spec: FileInput) -> bool:

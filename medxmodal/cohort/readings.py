@@ -70,10 +70,7 @@ class Reader:
     def text(self, cells: Mapping[str, str | None]) -> str | None:
         """The cell's text, None where it is empty or a word for missing."""
         text = cells.get(self.cell)
-        if text is None or text in self.missing:
-            return None
-        mapped = self.column.map.get(text, text)
-        return None if mapped in self.missing else mapped
+        return None if text is None or text in self.missing else text
 
     def events(self, case: Case) -> list[Event]:
         """The rows that it reads."""
@@ -130,7 +127,8 @@ class NumberReader(Reader):
     def number(self, cells: Mapping[str, str | None], shown: str) -> Taken:
         """One cell as a number in the column's unit and range."""
         text = self.text(cells)
-        if text is None:
+        text = text and self.column.map.get(text, text)
+        if text is None or text in self.missing:
             return Taken(None)
         self.filled += 1
         number = parse_number(text)
@@ -189,7 +187,8 @@ class NumberReader(Reader):
             moment = next((e.moment for e in reversed(self.events(case)) if e.moment), None)
         if moment is None or moment.start > case.index.end:
             return None
-        return float(f"{(case.index.start - moment.start) / HOURS[self.column.unit]:.9g}")
+        passed = max(0.0, case.index.start - moment.start)
+        return float(f"{passed / HOURS[self.column.unit]:.9g}")
 
     def _aggregate(self, values: list[Timed]) -> float | None:
         if not values:
@@ -226,9 +225,11 @@ def _trend(values: list[Timed]) -> float | None:
     days = np.array([v.hours / 24 for v in values])
     if np.ptp(days) == 0:
         return None
+    numbers = np.array([v.value for v in values])
     centred = days - days.mean()
-    slope = float(centred @ np.array([v.value for v in values]) / (centred @ centred))
-    return float(f"{slope:.9g}")
+    slope = float(centred @ (numbers - numbers.mean()) / (centred @ centred))
+    noise = 1e-12 * float(np.abs(numbers).max()) / float(np.ptp(days))
+    return 0.0 if abs(slope) <= noise else float(f"{slope:.9g}")
 
 
 _AGGREGATES: dict[str, Callable[[list[Timed]], float | None]] = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from medxmodal.cohort.remote import remote_series
 from medxmodal.cohort.root import FolderRoot
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
 from medxmodal.cohort.spec import CohortSpec
@@ -136,7 +137,7 @@ def _read(opening: Opening, name: str, source: Source) -> Table:
 
 
 def _is_there(opening: Opening, source: Source) -> bool:
-    pattern = source.file or source.arrays
+    pattern = source.file or source.arrays or source.folder
     return pattern is None or any(opening.root.folder.glob(pattern))
 
 
@@ -175,7 +176,12 @@ def _dicomweb(opening: Opening, name: str, source: Source) -> Table:
 
     del name, opening
     wanted = None if source.dicomweb == "*" else source.dicomweb
-    return query_dicomweb(source.server or "", modality=wanted)
+    table = query_dicomweb(source.server or "", modality=wanted)
+    rows = (
+        replace(row, cells={**row.cells, "files": remote_series(row.cells)}) if not row.problem else row
+        for row in table.rows
+    )
+    return replace(table, rows=tuple(rows))
 
 
 def _arrays(opening: Opening, name: str, source: Source) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from medxmodal.cohort.case import Case
@@ -91,7 +91,8 @@ class StudyBuilder:
             elif isinstance(modality, TextSpec):
                 self.values[name] = TextReader(name, modality, around)
             elif isinstance(modality, FileInput):
-                self.files[name] = FileReader(name, modality, modality.kind, around)
+                table = self.spec.tables[modality.source] if modality.source else self.spec.table
+                self.files[name] = FileReader(name, modality, modality.kind, around, table.server)
         self.labels = LabelReader(self.spec, self.identity, known=self.plan.labelled)
         self.kept = 0
         self.taken: set[str | None] = set()
@@ -187,8 +188,12 @@ class StudyBuilder:
             reason = f"{case.row.shown}: {self.identity.quote(text)} is no ISO date or time"
             self.quality.problem(study, "", "index_time", reason)
             return None
-        zero = case.clock.zero
-        return zero + timedelta(hours=case.index.start) if zero else None
+        if case.clock.zero is None:
+            return None
+        moment = case.clock.zero + timedelta(hours=case.index.start)
+        if case.clock.zone and case.index.end > case.index.start:  # a day is that of its own calendar
+            moment = moment.replace(tzinfo=UTC).astimezone(case.clock.zone).replace(tzinfo=None)
+        return moment
 
     def _cross(
         self, case: Case, study: str, patient: str, moment: datetime | None, parts: Sequence[Found]

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medxmodal.pipeline.cohort import CohortView
+from medxmodal.pipeline.cohort import CohortView, as_cohort
 
 if TYPE_CHECKING:
+    from medxmodal.cohort import Cohort
     from medxmodal.cohort.draft import Draft
     from medxmodal.cohort.spec import CohortSpec
     from medxmodal.cohort.store import Validation
     from medxmodal.cohort.stream import Written
     from medxmodal.progress import Progress
+    from medxmodal.records import InputCheck
 
 
 def build(
@@ -83,6 +85,46 @@ def write(
         validate=validate,
         progress=_counter(progress),
     )
+
+
+def check(spec: CohortSpec | str | Path, data: str | Path, cohort: str | Path) -> InputCheck:
+    """Whether a data folder still holds what a cohort was made from, and the spec says the same.
+
+    Args:
+        spec: The spec as it is now.
+        data: The data folder.
+        cohort: The cohort folder.
+
+    Raises:
+        CohortError: The folder is no cohort, or there is no data folder.
+    """
+    from medxmodal.cohort.check import check_inputs, known_places
+    from medxmodal.cohort.spec import CohortSpec
+    from medxmodal.errors import CohortError
+
+    made = as_cohort(cohort, data)
+    if made.lineage is None:
+        raise CohortError(f"{cohort} has no lineage", hint="Build it again.")
+    now = spec if isinstance(spec, CohortSpec) else CohortSpec.read(spec)
+    return check_inputs(made.lineage, Path(data), spec=now, places=known_places(made))
+
+
+def export(cohort: Cohort | str | Path, out: str | Path) -> Path:
+    """Write a cohort as a MEDS dataset.
+
+    Args:
+        cohort: A cohort, or its folder.
+        out: The folder to write.
+
+    Returns:
+        The folder.
+
+    Raises:
+        CohortError: The cohort has no index times, or the folder cannot be written.
+    """
+    from medxmodal.cohort.sources.meds_write import write_meds
+
+    return write_meds(as_cohort(cohort), Path(out))
 
 
 def _counter(progress: Progress | None) -> Callable[[int, int], None]:

@@ -81,11 +81,12 @@ def take(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401 - whatever a he
     found = dataset.get_item(tag)
     if found is None:
         return None
-    if isinstance(found, RawDataElement) and found.value and found.VR in (None, vr):
-        if vr == "US" and len(found.value) == 2:
-            return int.from_bytes(found.value, "little" if found.is_little_endian else "big")
+    raw: Any = found  # pydicom types it as converted, but it is not until it is asked for
+    if isinstance(raw, RawDataElement) and raw.value and raw.VR in (None, vr):
+        if vr == "US" and len(raw.value) == 2:
+            return int.from_bytes(raw.value, "little" if raw.is_little_endian else "big")
         if vr in _TEXTS:
-            parts = found.value.decode("ascii").rstrip(" \0").split("\\")
+            parts = raw.value.decode("ascii").rstrip(" \0").split("\\")
             return parts if len(parts) > 1 else parts[0].strip()
     return dataset[tag].value
 

@@ -162,16 +162,19 @@ def _step(
     depth = (ordered - ordered[0]) @ first.normal
     gaps = np.diff(depth)
     usual = float(np.median(gaps))
-    line = (ordered[-1] - ordered[0]) / depth[-1]  # mm of way for a mm of depth; oblique if the gantry tilts
+    line: np.ndarray = (ordered[-1] - ordered[0]) / depth[
+        -1
+    ]  # mm of way for a mm of depth; oblique if the gantry tilts
     aside = np.linalg.norm(ordered - ordered[0] - depth[:, None] * line, axis=1)
     if aside.max() > max(first.spacing or (1.0,)):
         raise InputError(f"{shown} has slices that are shifted against each other", hint="Is it one series?")
     off = np.abs(gaps - usual) > max(SAME_MM, UNEVEN * usual)
     if not off.any():
-        return line * float(gaps.mean())
+        usual = float(gaps.mean())
+        return np.multiply(line, usual)
     missing = int((np.round(gaps / usual) - 1).clip(0).sum())
     if missing:
         remarks.append(f"{missing} slice{'s' * (missing > 1)} missing, by the gaps between {len(ordered)}")
     if (np.abs(gaps / usual - np.round(gaps / usual)) > UNEVEN).any():
         remarks.append(f"slices {gaps.min():.2f} to {gaps.max():.2f} mm apart; {usual:.2f} is taken")
-    return line * usual
+    return np.multiply(line, usual)

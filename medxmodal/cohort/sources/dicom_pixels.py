@@ -104,4 +104,5 @@ def _without_unused_bits(array: np.ndarray, file: DicomFile) -> np.ndarray:
         return array
     if array.dtype.kind == "u" and high + 1 == used:
         return array & array.dtype.type((1 << used) - 1)
-    return (array << (whole - high - 1)) >> (whole - used)
+    shifted: np.ndarray = (array << (whole - high - 1)) >> (whole - used)
+    return shifted

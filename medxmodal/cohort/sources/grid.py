@@ -132,7 +132,8 @@ def _convert_commas(rows: list[Row], names: Iterable[str]) -> list[str]:
 
     Rows' mappings are still this module's own here, so they are changed in place.
     """
-    converted, unsure = [], []
+    converted: list[str] = []
+    unsure: list[str] = []
     for name in names:
         verdict = decimal_commas([cell for row in rows if (cell := row.cells[name]) is not None])
         if verdict is None:

@@ -83,7 +83,10 @@ def json_lines(data: bytes, shown: str) -> tuple[Lines, Mapping[int, str]]:
     notes = [
         f"'{key}' holds lists of objects, which are no cells; it was left out" for key in sorted(left_out)
     ]
-    lines = [list(columns), *([cells.get(column) for column in columns] for cells in flat)]
+    lines: list[list[object]] = [
+        list(columns),
+        *([cells.get(column) for column in columns] for cells in flat),
+    ]
     return Lines(lines, tuple(notes)), problems
 
 

@@ -78,10 +78,9 @@ def take(dataset: Dataset, keyword: str) -> Any:  # noqa: ANN401 - whatever a he
     conversion takes longer than unpacking a slice.
     """
     tag, vr = _known(keyword)
-    found = dataset.get_item(tag)
-    if found is None:
+    raw: Any = dataset.get_item(tag)  # pydicom types it as converted, but it is not until it is asked for
+    if raw is None:
         return None
-    raw: Any = found  # pydicom types it as converted, but it is not until it is asked for
     if isinstance(raw, RawDataElement) and raw.value and raw.VR in (None, vr):
         if vr == "US" and len(raw.value) == 2:
             return int.from_bytes(raw.value, "little" if raw.is_little_endian else "big")

@@ -171,10 +171,12 @@ def _step(
     off = np.abs(gaps - usual) > max(SAME_MM, UNEVEN * usual)
     if not off.any():
         usual = float(gaps.mean())
-        return np.multiply(line, usual)
+        even: np.ndarray = np.multiply(line, usual)
+        return even
     missing = int((np.round(gaps / usual) - 1).clip(0).sum())
     if missing:
         remarks.append(f"{missing} slice{'s' * (missing > 1)} missing, by the gaps between {len(ordered)}")
     if (np.abs(gaps / usual - np.round(gaps / usual)) > UNEVEN).any():
         remarks.append(f"slices {gaps.min():.2f} to {gaps.max():.2f} mm apart; {usual:.2f} is taken")
-    return np.multiply(line, usual)
+    step: np.ndarray = np.multiply(line, usual)
+    return step

@@ -103,6 +103,7 @@ def _without_unused_bits(array: np.ndarray, file: DicomFile) -> np.ndarray:
     if used == whole:
         return array
     if array.dtype.kind == "u" and high + 1 == used:
-        return array & array.dtype.type((1 << used) - 1)
+        low: np.ndarray = array & array.dtype.type((1 << used) - 1)
+        return low
     shifted: np.ndarray = (array << (whole - high - 1)) >> (whole - used)
     return shifted

@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from medxmodal.cohort.sources.fhir import FhirStore, default_view, read_fhir, read_resources
+from medxmodal.cohort.sources.fhir_lines import plan_pieces
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.errors import InputError
 
@@ -38,9 +39,8 @@ def read(scratch: Path, *files: Path, **more: object) -> tuple[FhirStore, dict[s
 def counted(store: FhirStore, rows: dict[str, list[Row]]) -> bool:
     """Found = kept + marked in error + found before + bad: nothing is lost in silence."""
     whole = {row.cells["id"] for row in rows["observations"] if "#" not in str(row.cells["id"])}
-    bad = sum(n for (kind, _), n in store.reasons.items() if kind == "Observation")
-    left = store.withdrawn.get("Observation", 0) + store.doubled.get("Observation", 0)
-    return store.found.get("Observation", 0) == len(whole) + bad + left
+    left = [count.get("Observation", 0) for count in (store.withdrawn, store.doubled, store.lost)]
+    return store.found.get("Observation", 0) == len(whole) + sum(left)
 
 
 def test_each_kind_of_bad_line_is_recorded(made: ModuleType, tmp_path: Path) -> None:
@@ -153,6 +153,24 @@ def test_a_missing_file_and_another_kind_are_refused_without_their_names(
         with pytest.raises(InputError, match="file 1 of the FHIR files") as caught:
             read(tmp_path / "s", tmp_path / name)
         assert made.NAME not in str(caught.value)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_file_that_goes_while_it_is_read_is_an_error_without_its_name(
+    made: ModuleType,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    workers: int,
+) -> None:
+    paths = [made.write_lines(tmp_path / f"{made.NAME}{n}.ndjson", made.patient("p1")) for n in (1, 2)]
+    tasks = [[piece] for task in plan_pieces(paths) for piece in task]
+    monkeypatch.setattr("medxmodal.cohort.sources.fhir.plan_pieces", lambda files: tasks)
+    paths[1].unlink()
+    with pytest.raises(InputError, match="No such file") as caught:
+        read(tmp_path / "s", *paths, workers=workers)
+    said = capfd.readouterr()
+    assert made.NAME not in str(caught.value) + said.out + said.err
 
 
 @pytest.mark.parametrize("mode", ["sample", "full"])

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from medxmodal.cohort.sources.fhir_errors import FhirIssue
-from medxmodal.cohort.sources.fhir_lines import plan_pieces
+from medxmodal.cohort.sources.fhir_lines import plan_pieces, unpacked_size
 from medxmodal.cohort.sources.fhir_memory import no_cycles
 from medxmodal.cohort.sources.fhir_places import Places
 from medxmodal.cohort.sources.fhir_rows import table_columns
@@ -48,6 +48,8 @@ BUCKET_BYTES = 10 << 20
 class FhirStore:
     """What was read; the rows lie in the scratch folder until its owner removes it.
 
+    For each type, found = in the tables + withdrawn + doubled + lost.
+
     Args:
         found: Type -> resources found, of the types used; `unreadable` counts those without a type.
         columns: Table -> its columns.
@@ -57,6 +59,7 @@ class FhirStore:
         reasons: (type, reason) -> how many; all of them.
         withdrawn: Type -> resources marked entered in error.
         doubled: Type -> resources found again and counted once.
+        lost: Type -> bad resources that are in no table.
         validated: Type -> resources validated whole.
         folder: The scratch folder.
         buckets: How many buckets of patients lie there.
@@ -70,6 +73,7 @@ class FhirStore:
     reasons: Mapping[tuple[str, str], int]
     withdrawn: Mapping[str, int]
     doubled: Mapping[str, int]
+    lost: Mapping[str, int]
     validated: Mapping[str, int]
     folder: Path
     buckets: int
@@ -104,7 +108,7 @@ class FhirStore:
 
 def suggest_buckets(files: Sequence[Path]) -> int:
     """How many buckets keep one bucket's memory the same, whatever the number of patients."""
-    size = sum(path.stat().st_size * (10 if path.name.lower().endswith(".gz") else 1) for path in files)
+    size = sum(unpacked_size(path) for path in files)
     return max(1, -(-size // BUCKET_BYTES))
 
 
@@ -264,6 +268,7 @@ def _settled(
         reasons={key: n for key, n in sorted(tally.reasons.items()) if n},
         withdrawn=_sorted(tally.withdrawn),
         doubled=_sorted(tally.doubled),
+        lost=_sorted(tally.lost),
         validated=_sorted(tally.validated),
         folder=scratch,
         buckets=buckets,

@@ -87,6 +87,15 @@ def plan_pieces(files: Sequence[Path], piece_bytes: int = PIECE_BYTES) -> list[l
     return [task for task in tasks if task]
 
 
+def unpacked_size(path: Path) -> int:
+    """About how many bytes a file unpacks to; 0 where it is not there, which the reading will tell."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return 0
+    return size * (_PACKED if path.name.lower().endswith(".gz") else 1)
+
+
 def open_file(path: str) -> BinaryIO:
     """A file, unpacked while it is read."""
     if path.lower().endswith(".gz"):

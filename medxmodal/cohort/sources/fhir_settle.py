@@ -73,10 +73,12 @@ def _settle(folder: Path, bucket: int, kinds: list[str], places: Places, check: 
         settled.append([row[4:] for row in rows])
     (folder / f"settled-{bucket}").write_bytes(orjson.dumps(settled))
     dangling.sort(key=lambda issue: (*places.order(issue[0], issue[1]), issue[2]))
+    unknown = Counter(issue[2] for issue in dangling)
     return {
+        "lost": dict(unknown),
         "doubled": {kind: n for kind, n in doubled.items() if n},
         "revised": {kind: n for kind, n in revised.items() if n},
-        "reasons": [[kind, DANGLING, n] for kind, n in Counter(issue[2] for issue in dangling).items()],
+        "reasons": [[kind, DANGLING, n] for kind, n in unknown.items()],
         "issues": dangling[:MAX_DETAILS],
     }
 

@@ -24,6 +24,7 @@ class Tally:
     found: Counter[str] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
     withdrawn: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
     doubled: Counter[str] = field(default_factory=Counter)
     revised: Counter[str] = field(default_factory=Counter)
     remarks: Counter[str] = field(default_factory=Counter)
@@ -36,7 +37,7 @@ class Tally:
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """Count one answer; answers come in the order of their tasks."""
-        for name in ("found", "unused", "withdrawn", "doubled", "revised", "remarks", "validated"):
+        for name in ("found", "unused", "withdrawn", "lost", "doubled", "revised", "remarks", "validated"):
             getattr(self, name).update(answer.get(name, {}))
         for kind, reason, n in answer["reasons"]:
             self.reasons[kind, reason] += n

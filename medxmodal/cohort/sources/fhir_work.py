@@ -73,6 +73,7 @@ class FhirWork:
         self.found: Counter[str] = Counter()
         self.unused: Counter[str] = Counter()
         self.withdrawn: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.issues: list[list[Any]] = []
         self.units: dict[int, int] = {}
@@ -100,6 +101,7 @@ class FhirWork:
             "found": dict(self.found),
             "unused": dict(self.unused),
             "withdrawn": dict(self.withdrawn),
+            "lost": dict(self.lost),
             "reasons": [[kind, reason, n] for (kind, reason), n in self.reasons.items()],
             "issues": self.issues,
             "units": list(self.units.items()),
@@ -265,6 +267,7 @@ class FhirWork:
         self, piece: int, number: int, kind: str, reason: str, patient: str | None, *, kept: bool
     ) -> None:
         self.reasons[kind, reason] += 1
+        self.lost[kind] += not kept
         if len(self.issues) < MAX_DETAILS:
             self.issues.append([piece, number, kind, reason, patient, kept])
 

@@ -53,7 +53,20 @@ class Worker:
         self._places: Places | None = None
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Read pieces, or settle a bucket."""
+        """Read pieces, or settle a bucket.
+
+        Raises:
+            InputError: A file cannot be read, or the scratch folder not written; no names are told.
+        """
+        try:
+            return self._do(request)
+        except OSError as error:
+            raise InputError(
+                f"FHIR files or their scratch folder cannot be used: {error.strerror or 'input or output failed'}",
+                hint="Check the rights of the files, and the space of the scratch folder.",
+            ) from None
+
+    def _do(self, request: Mapping[str, Any]) -> dict[str, Any]:
         if "read" in request:
             return self.work.read([Piece(*piece) for piece in request["read"]])
         if self._places is None:
@@ -143,6 +156,8 @@ class Helpers:
                         "a process that reads FHIR files ended before its work was done",
                         hint="Give it more memory, or use fewer workers.",
                     )
+                if "error" in answer:
+                    raise InputError(answer["error"], hint=answer["hint"])
                 early[position] = answer
             yield early.pop(at)
 
@@ -193,7 +208,11 @@ def serve_standard_input() -> None:
     views = {table: FhirView(resource, columns) for table, (resource, columns) in plain.items()}
     worker = Worker(views, Path(folder), buckets, validate, number)
     for line in sys.stdin:
-        sys.stdout.write(json.dumps(worker.ask(json.loads(line))) + "\n")
+        try:
+            answer = worker.ask(json.loads(line))
+        except InputError as error:
+            answer = {"error": error.message, "hint": error.hint}
+        sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
 

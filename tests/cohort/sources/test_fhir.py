@@ -256,7 +256,8 @@ def test_rows_depend_on_no_order_and_no_count_of_workers(
     files = small_export(made, tmp_path)
     whole, first = read(files, "Patient", "Observation", buckets=1)
     assert len(first["Observation"]) == 120
-    assert sum(whole.reasons.values()) == 12
+    assert whole.lost == {"Observation": 12}
+    assert whole.found["Observation"] == 120 + 12
     monkeypatch.setattr(fhir_lines, "PIECE_BYTES", 2000)
     monkeypatch.setattr(fhir_lines.plan_pieces, "__defaults__", (2000,))
     assert len(fhir_lines.plan_pieces(files)) > 10

@@ -61,8 +61,9 @@ class Worker:
         try:
             return self._do(request)
         except OSError as error:
+            why = error.strerror or "input or output failed"
             raise InputError(
-                f"FHIR files or their scratch folder cannot be used: {error.strerror or 'input or output failed'}",
+                f"FHIR files or their scratch folder cannot be used: {why}",
                 hint="Check the rights of the files, and the space of the scratch folder.",
             ) from None
 

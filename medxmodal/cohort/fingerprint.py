@@ -10,8 +10,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
+from medxmodal.cohort.root import MADE
 from medxmodal.cohort.spec import CohortSpec
-from medxmodal.cohort.study import FileReference, Study, Value
+from medxmodal.cohort.study import FileReference, Study, Value, joined_sha256
 
 _WORDING = {"title", "licence", "cite", "table", "tables", "ids"}
 
@@ -76,8 +77,16 @@ def fingerprint_of(spec: CohortSpec, patients: Iterable[Sequence[str]]) -> str:
 
 def _plain(value: Value) -> object:
     if isinstance(value, FileReference):
-        return value.sha256
+        return _content(value)
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
+
+
+def _content(reference: FileReference) -> str:
+    """Hash of a file; of inputs that the build made, of what they hold, however it was packed."""
+    names = reference.locator.split("\n")
+    if all(name.startswith(MADE) for name in names):
+        return joined_sha256([name.removeprefix(MADE).partition(".")[0] for name in names])
+    return reference.sha256
 
 
 def _hash(tree: object) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from medxmodal.cohort.case import Case
+from medxmodal.cohort.sources.clip import natural_key
 from medxmodal.cohort.spec import FileInput, VideoSpec
 from medxmodal.cohort.template import Template
 from medxmodal.cohort.where import Rule, parse_where
@@ -18,7 +18,6 @@ SERIES = "{files}"
 """What a table of DICOM series or of arrays calls the files of a row."""
 STAR = "\x1a"
 """Stands for a star of the spec, which no cell may give."""
-_DIGITS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
@@ -93,18 +92,11 @@ class Locator:
         plain = glob.escape(pattern).replace(STAR, "*")
         found = sorted(
             (str(PurePosixPath(p.relative_to(self.folder))) for p in self.folder.glob(plain) if p.is_file()),
-            key=lambda name: (natural_order(name), name),
+            key=natural_key,
         )
         if not found:
             raise InputError("no file matches the pattern of the spec for this record")
         return found
-
-
-def natural_order(name: str) -> list[tuple[int, str]]:
-    """A key that sorts `frame_2` before `frame_10`."""
-    return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in _DIGITS.split(name.lower()) if part
-    ]
 
 
 def several(spec: FileInput) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,10 @@ def unpack_arrays(path: Path, into: Path) -> Table:
         for row in table.rows:
             split, item = row.cells["split"] or "", row.cells["item"] or ""
             data = file.export(split, int(item))
-            name = hashlib.sha256(data).hexdigest() + (".nii.gz" if data.startswith(GZIP) else ".png")
+            # Named by what is packed: another zlib packs the same volume into other bytes.
+            packed = data.startswith(GZIP)
+            plain = gzip.decompress(data) if packed else data
+            name = hashlib.sha256(plain).hexdigest() + (".nii.gz" if packed else ".png")
             (into / name).write_bytes(data)
             cells = {**row.cells, "name": f"{split}-{item}", "files": f"{MADE}{name}"}
             rows.append(replace(row, cells=cells))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path, PurePosixPath
 
-from medxmodal.cohort.located import natural_order
+from medxmodal.cohort.sources.clip import natural_key
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
 from medxmodal.errors import SpecError
 
@@ -32,7 +32,7 @@ def read_folder(folder: Path, pattern: str) -> Table:
         )
     found = sorted(
         (path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file()),
-        key=natural_order,
+        key=natural_key,
     )
     found = [name for name in found if not any(part.startswith(".") for part in name.split("/"))]
     if not found:

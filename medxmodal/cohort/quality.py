@@ -45,7 +45,8 @@ class QualityLog:
             if inputs.content:
                 self.seen.setdefault((modality, inputs.content), {})[study] = patient
             for place, facts in enumerate(inputs.facts):
-                self.alike(modality, study, patient, facts.perceptual, place)
+                if facts.affine is None:  # one slice of a volume says too little: masks look all alike
+                    self.alike(modality, study, patient, facts.perceptual, place)
                 score = facts.more.get("burnt_in")
                 if isinstance(score, float):
                     self.written_on(modality, study, score, str(facts.more.get("annotated") or ""))

@@ -93,6 +93,14 @@ QUALITY = {
     "duplicate_inputs": [["s1", "s2"]],
 }
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "InputCheck": {
+        "ok": False,
+        "inputs": 3,
+        "same": 2,
+        "gone": [{"use": "image.file", "position": 2, "sha256": "ab", "size": 7, "what": "changed"}],
+        "spec_same": True,
+        "code": {"numpy": {"then": "1.0", "now": "2.0"}},
+    },
     "CalibrationRecord": {
         "task": "ill",
         "modalities": ["image"],

@@ -19,12 +19,15 @@ from medxmodal.cohort.sources.fhir_views import _VIEWS, default_view
 RESOURCE: dict[str, Any] = {
     "status": "final",
     "flag": True,
-    "code": {"coding": [{"system": "a", "code": "1"}, {"system": "b", "code": "2", "display": "two"}], "text": "t"},
+    "code": {
+        "coding": [{"system": "a", "code": "1"}, {"system": "b", "code": "2", "display": "two"}],
+        "text": "t",
+    },
     "category": [{"coding": [{"code": "x"}]}, {"coding": [{"code": "y"}, {"code": "z"}]}, {}],
     "words": ["one", "two"],
     "period": {"start": "2020-02"},
     "encounter": {"reference": "Encounter/e7"},
-}  # fmt: skip
+}
 
 
 def both(paths: list[str], resource: dict[str, Any]) -> Cells:

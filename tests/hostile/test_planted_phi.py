@@ -372,6 +372,29 @@ def test_notes_are_kept_word_for_word_and_that_is_said(planted: Planted) -> None
     assert planted.canaries.found(cohort.quality.model_dump_json().encode(), planted.canaries.noted) == set()
 
 
+def test_scrubbed_notes_hold_what_the_scrubber_left(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scrub(text: str) -> str:
+        return " ".join(
+            "[...]" if word.rstrip(".") in planted.canaries.noted else word for word in text.split()
+        )
+
+    monkeypatch.setattr("medxmodal.cohort.note_inputs.find_scrubber", {"ours": scrub}.__getitem__)
+    planted.tree["modalities"]["note"]["scrub"] = "ours"
+    spec = planted.data / "spec.yaml"
+    spec.write_text(yaml.safe_dump(planted.tree, sort_keys=False))
+    out, keys = planted.root / "cohort", planted.root / "keys"
+    assert planted.run("build", spec, "--data", planted.data, "--out", out, "--keys", keys) == 1
+    assert planted.run("describe", out, "--html", planted.root / "page.html", "--json") == 0
+    cohort = Cohort.load(out, data=planted.data)
+    assert any("[...]" in str(study.inputs["note"]["text"]) for study in cohort if study.has("note"))
+    assert not any("word for word" in note for note in cohort.quality.notes)
+    everything = planted.canaries.words | planted.canaries.noted
+    found = {where: planted.canaries.found(data, everything) for where, data in planted.artefacts()}
+    assert {where: words for where, words in found.items() if words} == {}
+
+
 def test_inputs_that_go_or_change_after_building_are_named_by_content(planted: Planted) -> None:
     from medxmodal.cohort.decode import decode
 

@@ -24,8 +24,8 @@ demo: venv ## the whole job on the embedded (simulated) cohort, ending with a re
 test: venv ## all tests that need no service and no root, under 10 minutes
 	$(PYTEST) -n $(WORKERS) --dist loadfile
 
-test-services: venv ## tests in a real browser; installs Debian's chromium when run as root
-	@sh tools/chromium.sh
+test-services: venv ## tests with a real browser, PACS, FHIR server and PostgreSQL; as root on Debian installs them
+	@sh tools/services.sh
 	$(PYTEST) tests -m services
 
 test-slow: venv ## wheels, kill loops, notebooks on real data

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from medxmodal.cohort.spec_tables import EventTable, IndexSpec, Time
 from medxmodal.cohort.where import parse_where
 
 NO_INDEX = "no index event"
-_NEVER = datetime(1, 1, 2)
+_EPOCH = datetime(2000, 1, 1)
 _FIELD = re.compile(r"\{([^{}]+)\}")
 
 
@@ -126,7 +126,14 @@ def _grouped(table: EventTable, rows: Sequence[Row]) -> Grouped:
         key = identifier(table.key, row.cells)
         if key is not None:
             grouped.setdefault(key, []).append(row)
+    for group in grouped.values():
+        group.sort(key=_content)
     return grouped
+
+
+def _content(row: Row) -> list[tuple[str, str]]:
+    """Rows of one time are taken in this order, whatever the order of a file's lines."""
+    return [(name, cell or "") for name, cell in sorted(row.cells.items())]
 
 
 def _indices(spec: IndexSpec | None, case: Case, zone: ZoneInfo | None) -> list[Index]:
@@ -160,14 +167,17 @@ def _event_indices(spec: IndexSpec, case: Case, zone: ZoneInfo | None) -> list[I
         and time is not None
         and (index := _index(row.cells, time, zone)) is not None
     ]
-    found.sort(
-        key=lambda i: ((i.clock.zero or _NEVER) + timedelta(hours=i.moment.end), i.clock.zero or _NEVER)
-    )
+    found.sort(key=lambda i: (_hours(i.clock) + i.moment.end, _hours(i.clock)))
     # Several rows may stand for one event, for example an encounter's two diagnoses.
     distinct = [i for n, i in enumerate(found) if n == 0 or i != found[n - 1]]
     if spec.take == "each":
         return distinct
     return distinct[:1] if spec.take == "first" else distinct[-1:]
+
+
+def _hours(clock: Clock) -> float:
+    """A clock's time zero in hours, whatever from."""
+    return (clock.zero - _EPOCH).total_seconds() / 3600 if clock.zero else 0.0
 
 
 def _index(cells: Mapping[str, str | None], time: Time, zone: ZoneInfo | None) -> Index | None:

@@ -114,10 +114,8 @@ class Case:
         return [e for e in self.events(table) if e.moment is None or self._inside(e.moment, low, high)]
 
     def _inside(self, moment: Moment, low: float, high: float) -> bool:
-        if moment.end > self.index.end:
-            return False
-        relative = moment.start - self.index.start
-        return low <= relative and (high == 0 or relative <= high)
+        # A day is over only at its end, so that the time between a window and the index time stays free.
+        return low <= moment.start - self.index.start and moment.end - self.index.end <= high
 
     def pick(self, reading: FromTable, table: str, rule: Rule | None) -> list[Event]:
         """The known rows of a reading: in its window, and by its rule."""
@@ -141,5 +139,5 @@ PATIENT, STUDY = "\0patient", "\0study"
 _OPEN = Window()
 
 
-def _order(event: Event) -> tuple[float, int]:
-    return (event.moment.start if event.moment else 0.0, event.row.number)
+def _order(event: Event) -> tuple[float, float]:
+    return (event.moment.start, event.moment.end) if event.moment else (0.0, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from medxmodal.cohort.spec_tables import Time
 from medxmodal.errors import SpecError
 
 DAY = timedelta(days=1)
+_WEEK = re.compile(r"\d{4}-?W\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +63,28 @@ def parse_absolute(text: str, zone: ZoneInfo | None = None) -> Absolute | None:
         (31, 10)
     """
     text = text.strip()
+    months = 0
     if len(text) == 4 and text.isdigit():
         start, months = parse_time(f"{text}-01-01"), 12
     elif len(text) == 7 and text[4:5] == "-":
         start, months = parse_time(f"{text}-01"), 1
     else:
-        start, months = parse_time(_with_zone(text, zone)), 0
+        start = parse_time(_with_zone(text, zone))
     if start is None:
         return None
     if months:
         year, month = divmod(start.year * 12 + start.month - 1 + months, 12)
         end = start.replace(year=year, month=month + 1)
     elif len(text) <= 10:
-        end = start + DAY
+        end = start + (7 * DAY if _WEEK.fullmatch(text) else DAY)
     else:
         return Absolute(start, start)
-    return Absolute(start, end - timedelta(microseconds=1))
+    return Absolute(_utc(start, zone), _utc(end, zone) - timedelta(microseconds=1))
+
+
+def _utc(local: datetime, zone: ZoneInfo | None) -> datetime:
+    """A day begins and ends at the zone's own midnight."""
+    return local.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None) if zone else local
 
 
 def _with_zone(text: str, zone: ZoneInfo | None) -> str:

@@ -157,7 +157,8 @@ class TimeseriesReader:
         for event in case.pick(self.spec, self.table, self.spec.rule):
             if event.moment is None:
                 continue
-            hours = float(f"{event.moment.start - case.index.start:.9g}")
+            # By their ends, as what is known is told: never after the index time.
+            hours = float(f"{event.moment.end - case.index.end:.9g}")
             for name, reader in self.readers.items():
                 rule = self.rules[name]
                 if rule is not None and rule.holds(event.row.cells) is not True:

@@ -18,6 +18,9 @@ from medxmodal.errors import InputError, SpecError
 MAX_NOTE_BYTES = 16 << 20
 HIDDEN = "[hidden]"
 """Stands where a word that names the label was."""
+_GAP = re.compile(r"(?:\\[ -])+")
+_GAPS = r"[\s\-\u2010-\u2015]+"
+"""Between the words of a phrase: spaces or any hyphen or dash, one for the other."""
 
 
 class TextReader:
@@ -131,7 +134,7 @@ def _hider(words: Sequence[str]) -> re.Pattern[str] | None:
         return None
     longest_first = sorted(words, key=len, reverse=True)
     forms = (
-        re.escape(w.rstrip("*")).replace(r"\ ", r"[\s-]+") + (r"\w*" if w.endswith("*") else "")
+        _GAP.sub(lambda _: _GAPS, re.escape(w.rstrip("*"))) + (r"\w*" if w.endswith("*") else "")
         for w in longest_first
     )
     return re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)", re.IGNORECASE)

@@ -12,6 +12,10 @@ import pytest
 from PIL import Image
 
 from medxmodal.cohort import Cohort, CohortSpec
+from medxmodal.cohort.candidates import Candidates, make_candidates
+from medxmodal.cohort.case import Case
+from medxmodal.cohort.cells import cell_text
+from medxmodal.cohort.sources.rows import Row
 
 PATIENTS = 12
 
@@ -96,3 +100,69 @@ def clinic(tmp_path: Path) -> Clinic:
 def make_clinic(tmp_path: Path) -> Callable[[str], Clinic]:
     """Several clinics side by side."""
     return lambda name: Clinic(tmp_path / name)
+
+
+class Ward:
+    """Records and tables of events, all from rows in memory; a test adds to the tree and the tables."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.records: list[dict[str, Any]] = []
+        self.tables: dict[str, list[dict[str, Any]]] = {}
+        self.tree: dict[str, Any] = {
+            "name": "ward",
+            "ids": "keep",
+            "table": {"file": "records.csv", "patient": "pid"},
+            "tables": {},
+            "site": {"value": "here"},
+            "modalities": {"tabular": {"kind": "tabular", "columns": {"pid_": {"type": "category"}}}},
+        }
+
+    def add(self, name: str, rows: list[dict[str, Any]], **spec: Any) -> None:
+        """A table of events; `key` is `pid` where not given."""
+        self.tables[name] = rows
+        self.tree["tables"][name] = {"file": f"{name}.csv", "key": "pid", **spec}
+
+    def spec(self) -> CohortSpec:
+        """The spec as it is now."""
+        return CohortSpec.parse(self.tree)
+
+    def candidates(self) -> Candidates:
+        """The cases, without any file."""
+        tables = {name: _rows(rows) for name, rows in self.tables.items()}
+        return make_candidates(self.spec(), _rows(self.records), tables)
+
+    def case(self, position: int = 0) -> Case:
+        """One case."""
+        return self.candidates().cases[position]
+
+    def write(self) -> None:
+        """Write all tables as CSV."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in {"records": self.records, **self.tables}.items():
+            with (self.folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as stream:
+                writer = csv.DictWriter(stream, list(dict.fromkeys(c for row in rows for c in row)))
+                writer.writeheader()
+                writer.writerows(rows)
+
+    def build(self, **options: Any) -> Cohort:
+        """Write the tables and build."""
+        self.write()
+        return Cohort.from_spec(self.spec(), self.folder, **options)
+
+
+def _rows(rows: list[dict[str, Any]]) -> list[Row]:
+    columns = list(dict.fromkeys(c for row in rows for c in row))
+    return [Row(n, {c: cell_text(row.get(c)) for c in columns}) for n, row in enumerate(rows, 2)]
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Ward:
+    """An empty ward."""
+    return Ward(tmp_path / "ward")
+
+
+@pytest.fixture(scope="session")
+def make_ward(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Ward]:
+    """Several wards, also one for each example of a property."""
+    return lambda: Ward(tmp_path_factory.mktemp("ward"))

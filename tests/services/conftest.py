@@ -28,6 +28,18 @@ START_SECONDS = 60
 PACS_USER = "medxmodal:test"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _stopped_is_interrupted() -> Iterator[None]:
+    """Whoever stops the tests stops the services, and their folders go too."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """SQLAlchemy's address of an empty PostgreSQL database."""
@@ -159,7 +171,7 @@ def _running(command: Sequence[str], folder: Path, is_ready: Callable[[str], boo
             time.sleep(0.1)
         yield log
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         try:
             process.wait(timeout=20)
         except subprocess.TimeoutExpired:
@@ -172,7 +184,7 @@ def _as(user: str | None, command: Sequence[str]) -> list[str]:
     if command[0].endswith("setpriv") or not (setpriv := shutil.which("setpriv")):
         return list(command)
     identity = [f"--reuid={user}", f"--regid={user}", "--init-groups"] if user else []
-    return [setpriv, *identity, "--pdeathsig=INT", "--", *command]
+    return [setpriv, *identity, "--pdeathsig=TERM", "--", *command]
 
 
 def _found(*names: str) -> list[Path]:

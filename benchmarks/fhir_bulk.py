@@ -86,7 +86,7 @@ def _speed_table(count: int, best: dict[str, float]) -> str:
     return (
         table(["", "resources/s", "over kept", "over paused", "over thrown away"], rows)
         + f"\n\nAt least a third of `orjson.loads` on the same lines, by what that is taken to be: "
-        f"{shown['kept']} over a list of all results; {shown['paused']} over the same list with the collector "
+        f"{shown['kept']} over a list of all results; {shown['paused']} over that list with the collector "
         f"paused, which is the like with the like; {shown['dropped']} over results thrown away at once.\n\n"
         f"Two workers over one: {speedup:.2f} from files "
         f"to rows and {reading:.2f} for `read_fhir` alone (target {SPEEDUP}, {verdict(reading >= SPEEDUP)}). "

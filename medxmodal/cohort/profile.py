@@ -5,27 +5,67 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
-from medxmodal.cohort.cells import parse_number, parse_time
+from medxmodal.cohort.cells import parse_limit, parse_number, parse_time
 from medxmodal.cohort.sources.rows import Table
 
 MISSING_WORDS = frozenset(
     {
-        "not available", "n/a", "na", "n.a.", "nan", "n.d.", "none", "null", "unknown", "unk", "missing",
-        "not applicable", "not known", "not done", "not recorded", "?", "-", "--", ".", "#n/a",
+        "not available", "n/a", "na", "n.a.", "nan", "n.d.", "nd", "none", "null", "unknown", "unk", "missing",
+        "not applicable", "not_applicable", "not known", "not done", "not recorded", "?", "-", "--", ".",
+        "#n/a", "nicht verfügbar", "nicht bekannt", "unbekannt", "keine angabe", "k.a.", "k. a.", "fehlt",
+        "nicht erhoben", "entfällt",
     }
 )  # fmt: skip
 FEW = 30
 """At most so many distinct values make a category."""
 LONG = 60
 """A column whose median text is longer than this is a note."""
-_PATIENT = re.compile(
-    r"patient|subject|case|person|participant|\bpid\b|mrn|(^|_| )id$|^id(_|$)", re.IGNORECASE
+_NAMED = {
+    "patient": re.compile(
+        r"patient|subject|case|person|participant|proband|pseudonym|teilnehmer|kennung|pid\b|mrn|\bpat\b|^pat|"
+        r"(^|[_ .-])id$|^id([_ .-]|$)|fall[_ -]?(nr|nummer|id)",
+        re.IGNORECASE,
+    ),
+    "study": re.compile(
+        r"study|exam|accession|stay|visit|encounter|untersuchung|aufenthalt|image_?id|scan_?id|clip_?id|"
+        r"record_?id|specimen|sample_?id",
+        re.IGNORECASE,
+    ),
+    "site": re.compile(
+        r"\bsite|_site$|hospital(_?(id|name))?$|cent(er|re)(_?id)?$|clinic($|_)|institution|klinik|standort|"
+        r"zentrum|country|region$|^source[ _]?id$",
+        re.IGNORECASE,
+    ),
+    "person": re.compile(
+        r"(?<![a-z])(sur|last|first|given|family|middle|maiden|birth|full|patient|doctor|mother|father|vor|nach|"
+        r"familien|geburts)[_ -]?names?(?![a-z])|^(name|names)$|e-?mail|phone|fax\b|mobile|telefon|handy|address|"
+        r"anschrift|stra(ss|ß)e|street|\bzip\b|post(al)?[_ -]?code|postleitzahl|^plz$|wohnort|social[_ -]?sec|"
+        r"\bssn\b|insurance|versicher|krankenkasse|passport|licen[cs]e[_ -]?(no|number|plate)|physician$|"
+        r"referr(er|ing)|\barzt\b|hausarzt|operator|radiologist|\bmrn\b|medical[_ -]?record|^aufnahmenummer$|"
+        r"patient ?id ?/ ?name",
+        re.IGNORECASE,
+    ),
+    "birth": re.compile(
+        r"birth[_ -]?(date|day)|date[_ -]?of[_ -]?birth|(^|_)dob(_|$)|geb(urts)?[_ .-]?(datum|dat)|"
+        r"^geb\.?$|geburtstag",
+        re.IGNORECASE,
+    ),
+    "identifier": re.compile(
+        r"(^|[_ .-])(id|ids|uid|guid|uuid|nr|nummer|number|accession)$|[a-z](ID|UID)$|(stay|event|health\w*)id$|"
+        r"^id[_ .-]|barcode|^unnamed",
+    ),
+    "place": re.compile(r"url|link|^doi$|path$|filename|file_name|dateiname|location$|^file$", re.IGNORECASE),
+}  # fmt: skip
+_TIME = re.compile(
+    r"date|time|day$|datum|zeit|admitted|timestamp|\bam$|\b(on|at)$|_(on|at)$|aufnahme", re.IGNORECASE
 )
-_STUDY = re.compile(r"study|exam|accession|stay|visit|encounter", re.IGNORECASE)
-_SITE = re.compile(r"\bsite|hospital|cent(er|re)\b|clinic($|_)|institution|scanner", re.IGNORECASE)
-_TIME = re.compile(r"date|time|day$", re.IGNORECASE)
+_DATE_LIKE = re.compile(
+    r"\d{1,2}[./]\d{1,2}[./]\d{2,4}(\s.*)?|\d{4}[./]\d{1,2}[./]\d{1,2}.*|\w{3,9} \d{1,2}, \d{4}|"
+    r"\d{1,2}:\d{2}(:\d{2})?"
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +81,7 @@ class Profile:
         counts: Value -> how often.
         length: Median length of the texts.
         many: What separates several values in a cell, if anything does.
+        rows: Rows of the table.
     """
 
     name: str
@@ -51,6 +92,7 @@ class Profile:
     counts: Counter[str]
     length: float
     many: str | None
+    rows: int = 0
 
     @property
     def distinct(self) -> int:
@@ -65,7 +107,18 @@ class Profile:
     @property
     def is_number(self) -> bool:
         """Whether most filled cells are numbers."""
-        return self.filled > 0 and self.numbers > 0.5 * self.filled
+        return self.filled > 0 and self.numbers + self.limits > 0.5 * self.filled
+
+    @cached_property
+    def limits(self) -> int:
+        """How many cells are a number with a sign, such as `<5`."""
+        return sum(n for text, n in self.counts.items() if text[:1] in "<>=" and parse_limit(text))
+
+    @cached_property
+    def values(self) -> list[float]:
+        """The numbers, sorted."""
+        found = (parse_number(text) for text in self.counts.elements())
+        return sorted(n for n in found if n is not None and abs(n) < float("inf"))
 
     @property
     def is_note(self) -> bool:
@@ -81,18 +134,44 @@ class Profile:
         return len(levels) <= FEW and len(levels) <= 0.5 * self.filled + 2
 
     @property
+    def is_category_of_items(self) -> bool:
+        """Whether the cells name what a row is about: few names, each many times."""
+        return (
+            not self.is_number
+            and self.filled > 0
+            and self.distinct <= 300
+            and 5 * self.distinct <= self.filled
+        )
+
+    @property
     def is_time(self) -> bool:
-        """Whether the cells are dates or times."""
-        return self.filled > 0 and self.times > 0.9 * self.filled and bool(_TIME.search(self.name))
+        """Whether the cells are dates or times that a spec can read."""
+        dated = self.filled > 0 and self.times > 0.9 * self.filled
+        return dated and (bool(_TIME.search(self.name)) or not self.is_number)
+
+    @cached_property
+    def is_dated(self) -> bool:
+        """Whether the cells are dates or times in any writing."""
+        if self.is_time:
+            return True
+        like = sum(n for text, n in self.counts.items() if _DATE_LIKE.fullmatch(text))
+        return self.filled > 0 and like > 0.5 * self.filled
 
     def named_like(self, what: str) -> bool:
-        """Whether the name is that of a `patient`, `study` or `site`."""
-        return bool({"patient": _PATIENT, "study": _STUDY, "site": _SITE}[what].search(self.name))
+        """Whether the name is that of a `patient`, `study`, `site`, `person` (who somebody is), `birth`
+        (a date of birth), `identifier` or `place` (of a file or a page).
+        """
+        return bool(_NAMED[what].search(self.name))
+
+    @property
+    def identifies(self) -> bool:
+        """Whether the cells may tell who somebody is, by the column's name."""
+        return self.named_like("person") or self.named_like("birth")
 
 
 def profile(table: Table, name: str) -> Profile:
     """Look at a column."""
-    cells = [cell for row in table.rows if (cell := row.cells[name]) is not None]
+    cells = [cell for row in table.rows if (cell := row.cells.get(name)) is not None]
     words = {cell for cell in cells if cell.lower() in MISSING_WORDS}
     known = [cell for cell in cells if cell not in words]
     return Profile(
@@ -104,6 +183,7 @@ def profile(table: Table, name: str) -> Profile:
         counts=Counter(known),
         length=median(map(len, known)) if known else 0.0,
         many=_separator(known),
+        rows=len(table.rows),
     )
 
 

@@ -1,0 +1,263 @@
+"""Further tables beside the table of records: which rows belong to whom, and when they happened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medxmodal.cohort.draft_columns import ColumnDrafter
+from medxmodal.cohort.draft_gather import Known
+from medxmodal.cohort.draft_label import leaks_by_name
+from medxmodal.cohort.draft_roles import is_safe_name, unit_of_offset
+from medxmodal.cohort.draft_yaml import Pages, commented, entry, flow, is_safe, quoted, slug, ticked
+from medxmodal.cohort.profile import Profile
+
+MOST_SERIES, MOST_PARTS, MOST_LONG, MOST_COLUMNS = 3, 6, 5, 12
+_ENTERED = re.compile(r"enter|entry|record(ed)?|result(ed)?|issued|verified", re.IGNORECASE)
+_OTHER_TIMES = re.compile(r"stop|end|cancel|discharge|drugorder|prior|order", re.IGNORECASE)
+_ITEM = re.compile(r"label|item|code|test|param|name$|analyte|lab(or)?name|variable|messgröße", re.IGNORECASE)
+_ITEM_VALUE = re.compile(r"value|result|wert|numeric|valuenum", re.IGNORECASE)
+_STAFF = re.compile(r"provider|physician|staff|usertype|specialty|speciality", re.IGNORECASE)
+_AFTER = re.compile(r"result|outcome|discharge|mortality|death|follow|prediction|eol", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A further table and how it belongs to the records.
+
+    Args:
+        known: The table.
+        name: What the spec calls it.
+        key: Its column that names the record.
+        equals: The record's column; None where it is the record's own id.
+        times: Its columns with times; none where it has no times.
+        unit: Unit of relative times; empty for dates.
+        dated: Whether it has dates that cannot be read, so that nothing of it may be used.
+    """
+
+    known: Known
+    name: str
+    key: str
+    equals: str | None
+    times: tuple[str, ...]
+    unit: str
+    dated: bool
+
+    @property
+    def tree(self) -> dict[str, object]:
+        """As a spec has it."""
+        tree: dict[str, object] = {"file": self.known.sample.path, "key": self.key}
+        if self.equals:
+            tree["equals"] = self.equals
+        if self.times:
+            column: object = self.times[0] if len(self.times) == 1 else list(self.times)
+            tree["time"] = {"column": column, "unit": self.unit} if self.unit else column
+        return tree | {"optional": True}
+
+    @property
+    def usable(self) -> bool:
+        """Whether its rows may become inputs."""
+        after = _AFTER.search(self.known.name) or _STAFF.search(self.known.name)
+        return bool(self.times) and not after and not self.dated
+
+
+def link(known: Known, records: Known, patient: str, study: str | None, taken: set[str]) -> Link | None:
+    """How a table belongs to the records; None where it does not."""
+    found = _key(known, records, patient, study)
+    if found is None:
+        return None
+    key, equals = found
+    name = slug(known.name, "table")
+    while name in taken or name in {"table", "tables"}:
+        name += "_2"
+    taken.add(name)
+    others = [p for p in known.columns.values() if p.name != key and not p.identifies]
+    offsets = [p for p in others if re.search("offset", p.name, re.I) and p.is_number and p.filled]
+    dates = [p for p in others if p.is_dated and p.filled > 0.5 * p.rows]
+    chosen = _times(offsets) or _times([p for p in dates if p.is_time])
+    unit = unit_of_offset(chosen[0]) if offsets and chosen else ""
+    dated = bool(dates) and not chosen
+    return Link(known, name, key, equals, tuple(p.name for p in chosen), unit, dated)
+
+
+def _key(known: Known, records: Known, patient: str, study: str | None) -> tuple[str, str | None] | None:
+    lower = {name.lower(): name for name in known.columns}
+    for own in (study, patient):
+        if own is not None and own.lower() in lower and _overlap(known, lower[own.lower()], records, own):
+            return lower[own.lower()], own if own == patient and study else None
+    for own in (study, patient):
+        if own is None or own not in records.columns:
+            continue
+        for name, facts in known.columns.items():
+            alike = facts.named_like("patient") or facts.named_like("study")
+            if alike and _overlap(known, name, records, own) > 0.5:
+                return name, own if own == patient and study else None
+    for name, facts in records.columns.items():
+        shared = name in known.columns and known.unique(name) and facts.named_like("identifier")
+        if (
+            shared or (name in known.columns and known.unique(name) and name.lower().endswith("id"))
+        ) and _overlap(known, name, records, name):
+            return name, name
+    return None
+
+
+def _overlap(known: Known, column: str, records: Known, own: str) -> float:
+    """Which share of a table's keys name a record."""
+    keys, ids = known.columns[column].counts, records.columns.get(own)
+    if ids is None or not keys:
+        return 0.0
+    hits = sum(key in ids.counts for key in keys)
+    # Of large tables only the beginnings are known: one key in common is enough where the names are the same.
+    return hits / len(keys)
+
+
+def _times(found: Sequence[Profile]) -> list[Profile]:
+    plain = [p for p in found if not _OTHER_TIMES.search(p.name)] or list(found)
+    full = [p for p in plain if p.filled >= 0.9 * p.rows]
+    event = next((p for p in full if not _ENTERED.search(p.name)), None)
+    if event is None:
+        return full[:1]
+    entered = next((p for p in full if _ENTERED.search(p.name) and p is not event), None)
+    return [event, entered] if entered else [event]
+
+
+def draft_events(links: Sequence[Link], pages: Pages) -> list[str]:
+    """Write tables and what may be made of them; gives the names of likely leaks, `table.column`."""
+    leaks: list[str] = []
+    parts: list[str] = []
+    series = 0
+    still: list[str] = []
+    for found in links:
+        times = (
+            f"times in {_unit_words(found.unit)}" if found.times else "no times: counts as known at any time"
+        )
+        pages.put("tables", *entry(found.name, found.tree, 2, f"  # guessed; {times}"))
+        leaks += [
+            f"{found.name}.{name}" for name in found.known.columns if leaks_by_name(name) and name != found.key
+            and name not in found.times
+        ]  # fmt: skip
+        if not found.usable:
+            if not found.times and not _AFTER.search(found.known.name):
+                still.append(found.name)
+            continue
+        lines = _series(found, pages)
+        if lines and series < MOST_SERIES:
+            series += 1
+            pages.columns(found.name, {"kind": "timeseries", "from": found.name}, lines)
+        elif (part := _part(found)) and len(parts) < MOST_PARTS:
+            parts.append(part)
+    if parts:
+        pages.put("modalities", "  text:  # guessed; check that no line tells the label", "    kind: text")
+        pages.put("modalities", "    parts:", *parts)
+        pages.say(f"{len(parts)} tables of events become lines of a text; check that none names the label.")
+    dated = [found.name for found in links if found.dated]
+    if dated:
+        pages.say(
+            f"the dates in {', '.join(dated)} are not written as 2021-03-01, so nothing of these tables is used."
+        )
+    if still:
+        pages.say(
+            f"these tables have no times, so nothing of them is an input until you know that they were filled in "
+            f"by the index time: {', '.join(still)}."
+        )
+    return leaks
+
+
+def still_columns(links: Sequence[Link], pages: Pages) -> list[str]:
+    """Columns of tables without times that have a row a record, as comments."""
+    found: list[str] = []
+    for known in links:
+        if known.times or known.dated or _AFTER.search(known.known.name) or not known.known.unique(known.key):
+            continue
+        if known.equals == known.key:
+            continue
+        drafter = ColumnDrafter(known.known.columns, lambda guess: None)
+        lines: list[str] = []
+        for name, facts in known.known.columns.items():
+            bad = facts.identifies or facts.named_like("identifier") or facts.is_dated or leaks_by_name(name)
+            if bad or name == known.key or _STAFF.search(name) or name.lower().endswith("id"):
+                continue
+            more = drafter.line(f"{known.name}_{slug(name)}", facts, {"from": known.name})
+            lines += more
+        if lines:
+            found.append(
+                f"      # Known by the index time? Then take the signs away ({known.name} has no times):"
+            )
+            found += commented(lines[: 3 * MOST_COLUMNS])
+    return found
+
+
+def _unit_words(unit: str) -> str:
+    words = {"min": "minutes", "h": "hours", "d": "days", "wk": "weeks", "s": "seconds", "a": "years"}
+    return words.get(unit, "calendar time")
+
+
+def _free(found: Link) -> list[Profile]:
+    """Columns that may become inputs."""
+    return [
+        p for p in found.known.columns.values()
+        if p.name not in {found.key, *found.times} and not p.identifies and not p.is_dated and p.filled > 1
+        and not leaks_by_name(p.name) and not _STAFF.search(p.name) and not p.named_like("identifier")
+        and not p.name.lower().endswith("id") and is_safe_name(p.name)
+    ]  # fmt: skip
+
+
+def _series(found: Link, pages: Pages) -> list[str]:
+    free = _free(found)
+    drafter = ColumnDrafter(found.known.columns, pages.say)
+    numbers = [p for p in free if p.is_number and p.distinct > 2 and not p.limits]
+    item = next((p for p in free if p.is_category_of_items and _ITEM.search(p.name)), None)
+    value = next(
+        (p for p in free if _ITEM_VALUE.search(p.name) and p is not item and p.numbers > 0.3 * p.filled), None
+    )
+    if item is not None and value is not None:
+        return _long(found, item, value, pages)
+    wide = [p for p in numbers if not re.search(r"seq|count$|no$", p.name, re.I)]
+    texts = [p for p in free if not p.is_number and p.distinct > 20]
+    if not wide or texts:
+        return []
+    return [line for p in wide[:MOST_COLUMNS] for line in drafter.line(p.name, p) if "type: number" in line]
+
+
+def _long(found: Link, item: Profile, value: Profile, pages: Pages) -> list[str]:
+    """A table with a name and a value in each row: its commonest numbers."""
+    if not is_safe(item.name):
+        return []
+    numeric: dict[str, int] = {}
+    from medxmodal.cohort.cells import parse_number
+
+    for row in found.known.sample.table.rows:
+        name, cell = row.cells.get(item.name), row.cells.get(value.name)
+        if name is not None and cell is not None and parse_number(cell) is not None:
+            numeric[name] = numeric.get(name, 0) + 1
+    lines: list[str] = []
+    taken: set[str] = set()
+    for name, count in sorted(numeric.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_LONG]:
+        key = slug(name, "item")
+        if count < 5 or key in taken or len(name) > 40 or "\n" in name or ("'" in name and '"' in name):
+            continue
+        taken.add(key)
+        where = f"{ticked(item.name)} == {quoted(name)}"
+        lines.append(
+            f"      {key}: {flow({'type': 'number', 'column': value.name, 'where': where})}  # unit?"
+        )
+    if lines:
+        pages.say(
+            f"{found.name} is a long table: the commonest of '{item.name}' with numbers in '{value.name}'."
+        )
+    return lines
+
+
+def _part(found: Link) -> str:
+    """The longest text of a row, as a line."""
+    texts = [
+        p for p in _free(found)
+        if not p.is_number and p.distinct > 5 and p.filled > 0.3 * p.rows and is_safe(p.name)
+        and not p.name.lower().endswith("type")
+    ]  # fmt: skip
+    if not texts:
+        return ""
+    best = max(texts, key=lambda p: (p.distinct > 20, p.length))
+    tree = {"from": found.name, "line": f"{{{best.name}}}", "heading": found.name.replace("_", " ")}
+    return f"      - {flow(tree)}"

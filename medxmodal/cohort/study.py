@@ -83,6 +83,14 @@ def joined_sha256(hashes: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
+def references(value: Value) -> tuple[FileReference, ...]:
+    """The files that a value of a study stands for, oldest first; none where it is no file."""
+    if isinstance(value, FileReference):
+        return (value,)
+    parts = value if isinstance(value, tuple) else ()
+    return tuple(part for part in parts if isinstance(part, FileReference))
+
+
 def _keyed(locator: str) -> tuple[str, str, int]:
     """Locator, content hash and size of one of several files."""
     kind, _, rest = locator.partition(":")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medxmodal.cohort.study import FileReference
+from medxmodal.cohort.study import joined_sha256, references
 from medxmodal.errors import RunError
 from medxmodal.records import ModalityFacts, ModelFacts, Question
 
@@ -153,8 +153,8 @@ def input_hashes(study: Study, names: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in names:
         fields = study.inputs.get(name, {})
-        files = {key: value for key, value in fields.items() if isinstance(value, FileReference)}
-        found |= {f"{name}.{key}": reference.sha256 for key, reference in sorted(files.items())}
+        files = {key: references(value) for key, value in fields.items() if references(value)}
+        found |= {f"{name}.{key}": joined_sha256([f.sha256 for f in files[key]]) for key in sorted(files)}
         values = {key: value for key, value in fields.items() if key not in files and value is not None}
         if values:
             content = json.dumps(values, sort_keys=True, ensure_ascii=False)

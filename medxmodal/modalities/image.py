@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from medxmodal.cohort.decode import decode
+from medxmodal.cohort.study import references
 from medxmodal.errors import InputError, RecipeError
 from medxmodal.modalities.base import Made, Modality, Shown, State
 from medxmodal.modalities.encoders import Encoder, choose, peak_tokens, pooled_tokens
@@ -28,7 +29,7 @@ from medxmodal.registry import register
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from medxmodal.cohort.study import FileReference, Study
+    from medxmodal.cohort.study import Study
     from medxmodal.typing import Logit, Tokens
 
 GRID = 4
@@ -163,25 +164,26 @@ class Image(Modality):
         return True
 
     def read(self, study: Study) -> np.ndarray:
-        """Pixels in 0..1, (channels, side, side), float32."""
+        """Pixels in 0..1, (channels, side, side), float32; of several images those of the latest."""
         fields = study.inputs[self.name]
-        reference: FileReference = fields["file"]  # type: ignore[assignment]
+        reference = references(fields["file"])[-1]
         pixels = unit_range(decode(reference))
         if self.roi == "given":
-            mask = fields.get("mask")
-            if mask is None:
+            masks = references(fields.get("mask"))
+            if not masks:
                 raise InputError(
                     f"{reference.shown}: roi is `given`, but this study has no mask",
                     hint="Use roi: none, or add it.",
                 )
-            pixels = crop_to_mask(pixels, decode(mask))  # type: ignore[arg-type]
+            pixels = crop_to_mask(pixels, decode(masks[-1]))
         return to_square(pixels, self.size, self.choice.channels)
 
     def content_key(self, study: Study) -> str:
         """Hashes of what `read` depends on, for the feature cache."""
         fields = study.inputs[self.name]
-        files = [fields["file"], fields.get("mask") if self.roi == "given" else None]
-        return "+".join(f.sha256 for f in files if f is not None)  # type: ignore[union-attr]
+        names = ("file", "mask") if self.roi == "given" else ("file",)
+        files = [references(fields.get(name))[-1:] for name in names]
+        return "+".join(reference.sha256 for found in files for reference in found)
 
     def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Flips, shifts and gain for training; the same images otherwise."""

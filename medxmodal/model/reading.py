@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from medxmodal.cohort.decode import verify
-from medxmodal.cohort.study import FileReference
+from medxmodal.cohort.study import references
 from medxmodal.errors import InputError
 from medxmodal.modalities import Batch
 from medxmodal.modalities.cache import FeatureCache, cache_folder
@@ -112,8 +112,8 @@ class Reader:
         first = self.models[0].modality(name)
         if first.frozen_key and not self.pixels and self.cache.get(self._key(first, study)) is not None:
             for value in study.inputs[name].values():
-                if isinstance(value, FileReference):
-                    verify(value)
+                for reference in references(value):
+                    verify(reference)
             return [None] * len(self.models)
         if first.same_for_all_folds:
             return [first.read(study)] * len(self.models)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from medxmodal.cohort.study import FileReference
+from medxmodal.cohort.study import references
 from medxmodal.model import Reader
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def input_reference(
 def _field(values: list[Value]) -> dict[str, Any]:
     known = [v for v in values if v is not None and v != ()]
     missing = 1 - len(known) / len(values) if values else 1.0
-    if not known or isinstance(known[0], FileReference):
+    if not known or references(known[0]):
         return {"missing": missing}
     if isinstance(known[0], float | int):
         numbers = np.array(known, dtype=float)

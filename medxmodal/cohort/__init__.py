@@ -11,20 +11,30 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from medxmodal.cohort.cohort import Cohort
     from medxmodal.cohort.spec import CohortSpec
-    from medxmodal.cohort.split import Fold, by_site, inner_split, kfold
+    from medxmodal.cohort.split import Fold, by_site, by_time, inner_split, kfold, refuse_overlap
+    from medxmodal.cohort.split_nested import nested
+    from medxmodal.cohort.split_stable import StableSplit, hash_split
     from medxmodal.cohort.study import FileReference, Study
 
-__all__ = ["Cohort", "CohortSpec", "FileReference", "Fold", "Study", "by_site", "inner_split", "kfold"]
+__all__ = [
+    "Cohort", "CohortSpec", "FileReference", "Fold", "StableSplit", "Study", "by_site", "by_time",
+    "hash_split", "inner_split", "kfold", "nested", "refuse_overlap",
+]  # fmt: skip
 
 _HOMES = {
     "Cohort": "medxmodal.cohort.cohort",
     "CohortSpec": "medxmodal.cohort.spec",
     "FileReference": "medxmodal.cohort.study",
     "Fold": "medxmodal.cohort.split",
+    "StableSplit": "medxmodal.cohort.split_stable",
     "Study": "medxmodal.cohort.study",
     "by_site": "medxmodal.cohort.split",
+    "by_time": "medxmodal.cohort.split",
+    "hash_split": "medxmodal.cohort.split_stable",
     "inner_split": "medxmodal.cohort.split",
     "kfold": "medxmodal.cohort.split",
+    "nested": "medxmodal.cohort.split_nested",
+    "refuse_overlap": "medxmodal.cohort.split",
 }
 
 

@@ -20,10 +20,11 @@ from medxmodal.cohort.identity import Kept, Keyed
 from medxmodal.cohort.keys import check_apart
 from medxmodal.cohort.leak_probe import leak_probe
 from medxmodal.cohort.lineage import Lineage
-from medxmodal.cohort.quality import blocking
+from medxmodal.cohort.quality import blocking, quality_of
 from medxmodal.cohort.root import MADE, FolderRoot
 from medxmodal.cohort.spec import CohortSpec
-from medxmodal.cohort.split import hold_out, put_aside
+from medxmodal.cohort.split import hold_out, put_aside, refuse_overlap
+from medxmodal.cohort.split_stable import hash_split
 from medxmodal.cohort.store import Validation
 from medxmodal.cohort.study import FileReference, Study
 from medxmodal.cohort.tally import Tally
@@ -270,9 +271,7 @@ class Cohort(Sequence[Study]):
         chosen = [operator.index(i) for i in indices]
         studies = [self.studies[i] for i in chosen]
         names = {study.study_id for study in studies}
-        quality = self.quality.model_copy(
-            update={"problems": [p for p in self.quality.problems if p.study_id in names], "failed": []}
-        )
+        quality = quality_of(self.quality, names)
         part = type(self)(
             self.spec,
             studies,
@@ -291,6 +290,7 @@ class Cohort(Sequence[Study]):
         *,
         sites: Sequence[str] = (),
         since: int | None = None,
+        salt: str | None = None,
         seed: int = 0,
     ) -> CohortSplit:
         """Two cohorts without a common patient: one to learn from, one to test on.
@@ -299,6 +299,8 @@ class Cohort(Sequence[Study]):
             share: Share of studies to test on, stratified by label; not used with `sites` or `since`.
             sites: Test on these sites. A patient of theirs is in no other part.
             since: Test on index times of this year and later.
+            salt: Each patient's part is told by a hash of this and the patient's id alone, so that it stays
+                the same when patients are added; sizes and classes then come out about right only.
             seed: Of the shuffle; the split depends on neither ids nor the order of studies.
 
         Raises:
@@ -322,8 +324,12 @@ class Cohort(Sequence[Study]):
             late = [since is not None and year is not None and year >= since for year in self.period]
             chosen = [site in sites or after for site, after in zip(self.sites, late, strict=True)]
             fold = put_aside(chosen, self.patients)
+        elif salt is not None:
+            parts = hash_split(self.patients, (1 - share, share), salt)
+            fold = put_aside([part == 1 for part in parts], self.patients)
         else:
             fold = hold_out(self.labels(), self.patients, share, seed, content=self.content)
+        refuse_overlap((self.patients[i] for i in fold.train), (self.patients[i] for i in fold.test))
         return CohortSplit(self.subset(fold.train), self.subset(fold.test))
 
     def describe(self) -> DescribeRecord:

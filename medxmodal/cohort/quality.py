@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medxmodal.cohort.burnt_in import suspected
@@ -100,6 +100,26 @@ def _written(seen: Mapping[str, bool]) -> BurntInText:
     studies = [study for study, found in seen.items() if found]
     share = round(len(studies) / len(seen), 6)
     return BurntInText(studies=len(seen), suspected=len(studies), share=share, study_ids=studies[:MOST_IDS])
+
+
+def quality_of(whole: Quality, studies: Collection[str]) -> Quality:
+    """What holds of some studies of a cohort; figures that were taken over all of them are left out."""
+
+    def among(groups: Sequence[Sequence[str]]) -> list[list[str]]:
+        kept = ([study for study in group if study in studies] for group in groups)
+        return [group for group in kept if len(group) > 1]
+
+    return whole.model_copy(
+        update={
+            "problems": [p for p in whole.problems if p.study_id in studies],
+            "failed": [],
+            "duplicate_inputs": among(whole.duplicate_inputs),
+            "near_duplicates": among(whole.near_duplicates),
+            "duplicate_rows": among(whole.duplicate_rows),
+            "burnt_in_text": {},
+            "leak_suspects": [],
+        }
+    )
 
 
 def blocking(spec: CohortSpec, problem: Problem) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,3 +87,13 @@ def test_what_cannot_be_split_is_said(tmp_path: Path) -> None:
     undated = Cohort(whole.spec, whole.studies, flow=whole.flow, quality=whole.quality)
     with pytest.raises(CohortError, match="no index time"):
         undated.split(since=2018)
+
+
+def test_a_salted_split_stays_when_patients_are_added(clinic: Any) -> None:
+    whole = clinic.build()
+    train, test = whole.split(share=0.5, salt="a")
+    assert not set(train.patients) & set(test.patients)
+    assert len(train) + len(test) == len(whole)
+    fewer, _ = whole[:8].split(share=0.5, salt="a")
+    assert set(fewer.patients) == set(train.patients) & set(whole.patients[:8])
+    assert set(whole.split(share=0.5, salt="b").train.patients) != set(train.patients)

@@ -44,6 +44,7 @@ class Store:
         parts: Gives the rows, part by part; a record's rows are all in one part.
         notes: What the readers had to assume, or left out and why.
         whole: Whether there is one part only.
+        large: Whether the records are too many to be held at once.
     """
 
     columns: dict[str, tuple[str, ...]]
@@ -51,6 +52,7 @@ class Store:
     parts: Callable[[], Iterator[RawPart]]
     notes: list[str] = field(default_factory=list)
     whole: bool = True
+    large: bool = False
 
 
 @dataclass(frozen=True)

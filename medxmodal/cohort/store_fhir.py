@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from medxmodal.cohort.store import Opening, RawPart, Store
 
 ENDINGS = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
+LARGE = 256 << 20
+"""With more bytes of files (gzipped ones are ten times as large unpacked) studies are written part by part."""
 SMALL = 8 << 20
 """Files of fewer bytes together are read in this process: to start another takes longer."""
 
@@ -54,6 +56,7 @@ def open_fhir(
     store.files |= {name: found.files if n == 0 else () for n, name in enumerate(sources)}
     store.notes += [*found.notes, *_issues(found)]
     store.whole = found.buckets == 1
+    store.large = RECORDS in sources and sum(file.size for file in found.files) > LARGE
     store.parts = lambda: _parts(found, sources, rows)
     return store
 

@@ -69,7 +69,7 @@ def build_folder(
         check_apart(keys, folder)
     with ExitStack() as stack:
         job = start(spec, data, stack, unlabelled=unlabelled, keys=keys, validate=validate)
-        if job.store.whole:
+        if not job.store.large:
             return _at_once(job, folder, progress)
         return _in_parts(job, folder, progress)
 

@@ -68,9 +68,9 @@ class Kept:
         return path
 
     def shown(self, modality: str, position: int, path: str, sha256: str) -> str:
-        """The path."""
+        """The path; of several files the first."""
         del position, sha256
-        return f"{modality} {path}"
+        return f"{modality} {path.splitlines()[0]}"
 
 
 @dataclass(frozen=True)

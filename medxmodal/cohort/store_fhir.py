@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from medxmodal.cohort.decode_pool import available_processors
 from medxmodal.cohort.sources.fhir import FhirStore, FhirView, default_view, read_fhir, suggest_buckets
+from medxmodal.cohort.sources.fhir_lines import unpacked_size
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec_tables import Source
 from medxmodal.errors import SpecError
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from medxmodal.cohort.store import Opening, RawPart, Store
 
 ENDINGS = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
-LARGE = 256 << 20
-"""With more bytes of files (gzipped ones are ten times as large unpacked) studies are written part by part."""
+LARGE = 8 << 30
+"""With more bytes of FHIR, unpacked, studies are written part by part and never held together."""
 SMALL = 8 << 20
 """Files of fewer bytes together are read in this process: to start another takes longer."""
 
@@ -56,7 +57,7 @@ def open_fhir(
     store.files |= {name: found.files if n == 0 else () for n, name in enumerate(sources)}
     store.notes += [*found.notes, *_issues(found)]
     store.whole = found.buckets == 1
-    store.large = RECORDS in sources and sum(file.size for file in found.files) > LARGE
+    store.large = RECORDS in sources and sum(map(unpacked_size, files)) > LARGE
     store.parts = lambda: _parts(found, sources, rows)
     return store
 

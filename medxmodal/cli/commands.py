@@ -89,7 +89,8 @@ def init(
 ) -> int:
     """Draft a cohort spec from a folder of your own.
 
-    The draft is commented, and every guess is said and marked.
+    Tables, images, NIfTI, clips, notes, DICOM, FHIR, arrays or MEDS. The draft is commented; every guess
+    is said and marked.
 
     Example: medxmodal init --data records --out my.yaml
     """

@@ -13,7 +13,10 @@ from medxmodal.errors import SpecError
 Say = Callable[[str], None]
 _IN_NAME = re.compile(r"[(\[]\s*(?P<unit>[^()\[\]]+?)\s*[)\]]\s*$")
 _TOLD_UNIT = re.compile(r"_(mg_dl|mmol_l|mg_l|g_dl|mmhg|kg|cm|mm|years|min|bpm)$", re.IGNORECASE)
-_SPELLED = {"mg_dl": "mg/dL", "mmol_l": "mmol/L", "mg_l": "mg/L", "g_dl": "g/dL"}
+_SPELLED = {
+    "mg_dl": "mg/dL", "mmol_l": "mmol/L", "mg_l": "mg/L", "g_dl": "g/dL", "mmhg": "mm[Hg]",
+    "years": "a", "bpm": "/min",
+}  # fmt: skip
 _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"^(age|alter|lebensalter|years?|jahre)([_ .,-]|$)|[_ ]age$|^age_", "a", "[0, 120]"),
     (r"(^|[_ ])bmi$|body_mass_index", "kg/m2", "[10, 80]"),
@@ -27,7 +30,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     (r"spo2|o2_?sat|saturation", "%", "[0, 100]"),
     (r"hba1c|h(a)?ematocrit", "%", ""),
     (r"^ph$", "[pH]", "[6.5, 8]"),
-    (r"egfr", "mL/min/{1.73_m2}", "[0, 200]"),
+    (r"egfr([._](value|val|ml.*))?$", "mL/min/{1.73_m2}", "[0, 200]"),
     (r"^crp", "mg/L", "[0, 1000]"),
     (r"^ldh", "U/L", "[0, 10000]"),
     (r"(lymphocyte|neutrophil|leukocyte|platelet)s?_?(val|count)?$", "10*9/L", ""),
@@ -111,7 +114,11 @@ def unit_of(found: Profile) -> str | None:
         return _checked(match["unit"])
     told = _TOLD_UNIT.search(found.name)
     if told:
-        return _checked(_SPELLED.get(told[1].lower(), told[1]))
+        return (
+            "{pack_years}"
+            if "pack" in found.name.lower()
+            else _checked(_SPELLED.get(told[1].lower(), told[1]))
+        )
     unit, plausible = _known(found.name)
     if unit == "a" and not found.name.lower().startswith(("age", "alter", "lebensalter")):
         return unit if plausible and _inside(found, 0, 130) else None
@@ -145,7 +152,7 @@ def _checked(unit: str) -> str | None:
 
 def _flags(found: Profile) -> bool:
     """Whether a number is really yes or no."""
-    return {parse_number(text) for text in found.counts} == {0.0, 1.0}
+    return set(found.values) == {0.0, 1.0}
 
 
 def _odd_words(found: Profile) -> list[str]:

@@ -6,7 +6,8 @@ import re
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 
 from medxmodal.cohort.draft_gather import Known
 from medxmodal.cohort.draft_survey import Survey
@@ -88,7 +89,8 @@ def look(data: Path, found: Survey, pages: Pages) -> Table | None:
     """Headers of some of the files, whole folders at a time."""
     from medxmodal.cohort.sources.dicom import scan_dicom
 
-    chosen, size = [], 0
+    chosen: list[PurePosixPath] = []
+    size = 0
     for path in found.dicom:
         if len(chosen) == MAX_FILES or size > MAX_BYTES:
             break
@@ -112,8 +114,7 @@ def look(data: Path, found: Survey, pages: Pages) -> Table | None:
 
 def _series(table: Table, pages: Pages) -> None:
     taken: set[str] = set()
-    count = 0
-    for name, kind, where, rows in _kinds(table):
+    for name, kind, where, rows in islice(_kinds(table), MOST_SERIES):
         key, number = name, 2
         while key in taken:
             key, number = f"{name}_{number}", number + 1
@@ -121,9 +122,6 @@ def _series(table: Table, pages: Pages) -> None:
         tree = {"kind": kind, "from": "series", "where": where}
         pages.modality(key, tree)
         pages.say(f"{rows} series are '{key}': {where}.")
-        count += 1
-        if count == MOST_SERIES:
-            break
 
 
 def _kinds(table: Table) -> Iterator[tuple[str, str, str, int]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from medxmodal.cohort.cells import parse_number
 from medxmodal.cohort.draft_columns import ColumnDrafter
 from medxmodal.cohort.draft_gather import Known
-from medxmodal.cohort.draft_label import leaks_by_name
+from medxmodal.cohort.draft_label import is_outcome, leaks_by_name, leaks_in_events
 from medxmodal.cohort.draft_roles import is_safe_name, unit_of_offset
-from medxmodal.cohort.draft_yaml import Pages, commented, entry, flow, is_safe, quoted, slug, ticked
+from medxmodal.cohort.draft_yaml import Pages, entry, flow, is_safe, quoted, scalar, slug, ticked
 from medxmodal.cohort.profile import Profile
 
 MOST_SERIES, MOST_PARTS, MOST_LONG, MOST_COLUMNS = 3, 6, 5, 12
@@ -122,69 +123,110 @@ def _times(found: Sequence[Profile]) -> list[Profile]:
     return [event, entered] if entered else [event]
 
 
+def one_unit(links: Sequence[Link]) -> list[Link]:
+    """All relative times of a folder count in one unit; the sizes of all tell which."""
+    found = [one.known.columns[name] for one in links if one.unit for name in one.times[:1]]
+    unit = unit_of_offset(*found) if found else ""
+    return [replace(one, unit=unit) if one.unit else one for one in links]
+
+
 def draft_events(links: Sequence[Link], pages: Pages) -> list[str]:
     """Write tables and what may be made of them; gives the names of likely leaks, `table.column`."""
-    leaks: list[str] = []
     parts: list[str] = []
+    used: list[str] = []
     series = 0
-    still: list[str] = []
-    for found in links:
-        times = (
-            f"times in {_unit_words(found.unit)}" if found.times else "no times: counts as known at any time"
-        )
-        pages.put("tables", *entry(found.name, found.tree, 2, f"  # guessed; {times}"))
-        leaks += [
-            f"{found.name}.{name}" for name in found.known.columns if leaks_by_name(name) and name != found.key
-            and name not in found.times
-        ]  # fmt: skip
+    for found in sorted(links, key=lambda one: (_rank(one.known.name), -one.known.rows)):
         if not found.usable:
-            if not found.times and not _AFTER.search(found.known.name):
-                still.append(found.name)
             continue
-        lines = _series(found, pages)
-        if lines and series < MOST_SERIES:
+        lines = _series(found, pages) if series < MOST_SERIES else []
+        part = "" if lines or len(parts) == MOST_PARTS else _part(found)
+        if lines:
             series += 1
             pages.columns(found.name, {"kind": "timeseries", "from": found.name}, lines)
-        elif (part := _part(found)) and len(parts) < MOST_PARTS:
+        elif part:
             parts.append(part)
+        if lines or part:
+            used.append(found.name)
     if parts:
         pages.put("modalities", "  text:  # guessed; check that no line tells the label", "    kind: text")
         pages.put("modalities", "    parts:", *parts)
         pages.say(f"{len(parts)} tables of events become lines of a text; check that none names the label.")
-    dated = [found.name for found in links if found.dated]
+    _tables(links, used, pages)
+    _say_rest(links, pages)
+    return [
+        f"{one.name}.{name}" for one in links if one.name in used for name in one.known.columns
+        if leaks_in_events(name) and name not in {one.key, *one.times}
+    ]  # fmt: skip
+
+
+def _rank(name: str) -> int:
+    """How likely a table holds what a model should read."""
+    for rank, pattern in enumerate((
+        r"vital|lab|obs|measure|monitor|mess", r"note|brief|bericht", r"diagnos|problem|histor|anamnes|dx",
+        r"exam|complaint|symptom|report|befund", r"medic|drug|treat|proced|allerg|medik", r"chart|micro",
+    )):  # fmt: skip
+        if re.search(pattern, name, re.IGNORECASE):
+            return rank
+    return 9
+
+
+def _tables(links: Sequence[Link], used: Sequence[str], pages: Pages) -> None:
+    """The tables that are read, and the others as comments."""
+    units = sorted({_unit_words(one.unit) for one in links if one.times})
+    if units:
+        pages.put("tables", f"  # guessed: times in {' and '.join(units)}")
+    for one in links:
+        if one.name in used:
+            pages.put("tables", *entry(one.name, one.tree, 2, "  # guessed"))
+    for one in links:
+        if one.name not in used:
+            why = "" if one.times else "  # no times: counts as known at any time"
+            pages.put("tables", f"  # {one.name}: {flow(one.tree)}{why}")
+    for one in links:
+        for name, facts in one.known.columns.items():
+            if not one.times and is_outcome(facts):
+                label = {"name": slug(name), "from": one.name, "column": name}
+                classes = ", ".join(f"{text} ({count})" for text, count in facts.counts.most_common(3))
+                pages.put("label", f"# or {flow(label)}: {classes}")
+
+
+def _say_rest(links: Sequence[Link], pages: Pages) -> None:
+    dated = [one.name for one in links if one.dated]
     if dated:
         pages.say(
-            f"the dates in {', '.join(dated)} are not written as 2021-03-01, so nothing of these tables is used."
+            f"the dates in {', '.join(dated)} are not written as 2021-03-01, so nothing of them is used."
         )
+    still = [
+        one.name for one in links if not one.times and not one.dated and not _AFTER.search(one.known.name)
+    ]
     if still:
         pages.say(
-            f"these tables have no times, so nothing of them is an input until you know that they were filled in "
-            f"by the index time: {', '.join(still)}."
+            "these tables have no times, so nothing of them is an input until you know that they were filled "
+            f"in by the index time: {', '.join(still)}."
         )
-    return leaks
 
 
-def still_columns(links: Sequence[Link], pages: Pages) -> list[str]:
+def still_columns(links: Sequence[Link]) -> list[str]:
     """Columns of tables without times that have a row a record, as comments."""
     found: list[str] = []
-    for known in links:
-        if known.times or known.dated or _AFTER.search(known.known.name) or not known.known.unique(known.key):
+    for one in links:
+        lookup = one.equals == one.key
+        if one.times or one.dated or lookup or _AFTER.search(one.known.name) or not one.known.unique(one.key):
             continue
-        if known.equals == known.key:
-            continue
-        drafter = ColumnDrafter(known.known.columns, lambda guess: None)
+        drafter = ColumnDrafter(one.known.columns, lambda guess: None)
         lines: list[str] = []
-        for name, facts in known.known.columns.items():
+        for name, facts in one.known.columns.items():
             bad = facts.identifies or facts.named_like("identifier") or facts.is_dated or leaks_by_name(name)
-            if bad or name == known.key or _STAFF.search(name) or name.lower().endswith("id"):
-                continue
-            more = drafter.line(f"{known.name}_{slug(name)}", facts, {"from": known.name})
-            lines += more
+            tree = None if bad or name == one.key or _STAFF.search(name) else drafter.tree(facts)
+            if tree is not None and not name.lower().endswith("id") and facts.distinct > 1:
+                lines.append(f"      # {scalar(name)}: {flow({'from': one.name, **tree})}")
         if lines:
             found.append(
-                f"      # Known by the index time? Then take the signs away ({known.name} has no times):"
+                f"      # Was {one.name} filled in by the index time? Then take its sign and these away:"
             )
-            found += commented(lines[: 3 * MOST_COLUMNS])
+            found += lines[:MOST_COLUMNS]
+            if len(lines) > MOST_COLUMNS:
+                found.append(f"      # ... and {len(lines) - MOST_COLUMNS} more columns of {one.name}")
     return found
 
 
@@ -198,7 +240,7 @@ def _free(found: Link) -> list[Profile]:
     return [
         p for p in found.known.columns.values()
         if p.name not in {found.key, *found.times} and not p.identifies and not p.is_dated and p.filled > 1
-        and not leaks_by_name(p.name) and not _STAFF.search(p.name) and not p.named_like("identifier")
+        and not leaks_in_events(p.name) and not _STAFF.search(p.name) and not p.named_like("identifier")
         and not p.name.lower().endswith("id") and is_safe_name(p.name)
     ]  # fmt: skip
 
@@ -206,7 +248,7 @@ def _free(found: Link) -> list[Profile]:
 def _series(found: Link, pages: Pages) -> list[str]:
     free = _free(found)
     drafter = ColumnDrafter(found.known.columns, pages.say)
-    numbers = [p for p in free if p.is_number and p.distinct > 2 and not p.limits]
+    numbers = [p for p in free if p.is_number and p.distinct > 2 and p.filled > 0.1 * p.rows]
     item = next((p for p in free if p.is_category_of_items and _ITEM.search(p.name)), None)
     value = next(
         (p for p in free if _ITEM_VALUE.search(p.name) and p is not item and p.numbers > 0.3 * p.filled), None
@@ -225,8 +267,6 @@ def _long(found: Link, item: Profile, value: Profile, pages: Pages) -> list[str]
     if not is_safe(item.name):
         return []
     numeric: dict[str, int] = {}
-    from medxmodal.cohort.cells import parse_number
-
     for row in found.known.sample.table.rows:
         name, cell = row.cells.get(item.name), row.cells.get(value.name)
         if name is not None and cell is not None and parse_number(cell) is not None:

@@ -30,7 +30,7 @@ TABLES = {
 """Type -> what a draft calls its table."""
 LATEST = {"Condition": ["time", "recorded"], "Observation": ["time", "issued"]}
 MAX_FILES, FILE_BYTES = 200, 12 << 20
-MOST_VALUES, MOST_TEXT = 12, 3
+MOST_VALUES, MOST_SERIES, MOST_TEXT = 15, 5, 3
 _AGE = "      age: {type: number, column: birthDate, take: since, unit: a}  # range: [0, 120]"
 
 Rows = dict[str, list[Row]]
@@ -138,14 +138,15 @@ def _label(rows: Rows, index: str, pages: Pages) -> None:
         "reason": "known before",
     }
     pages.put("exclude", "exclude:", f"  - {flow(known)}{GUESSED}: {best.display}")
-    for i, candidate in enumerate(candidates):
-        text = f"label: {flow(_ahead_tree(candidate))}"
-        told = f"{candidate.display}, {candidate.positive} of {candidate.studies} encounters"
-        pages.put("label", f"{text}{GUESSED}: {told}" if i == 0 else f"# or {text}  # {told}")
+    told = f"{GUESSED}: {best.positive} of {best.studies} encounters"
+    pages.put("label", *entry("label", _ahead_tree(best), 0, told))
+    for other in candidates[1:]:
+        share = f"{other.positive} of {other.studies} encounters"
+        pages.put("label", f"# or code == {quoted(other.code)}: {other.display}, {share}")
     shown = ", ".join(f"{c.display} ({c.positive})" for c in candidates)
     pages.say(
-        "the label is a diagnosis ahead of time, from 1 day to 5 years after the index event; candidates with "
-        f"their numbers of positive encounters: {shown}."
+        "the label is a diagnosis ahead of time, from 1 day to 5 years after the index event; candidates "
+        f"with their numbers of positive encounters: {shown}."
     )
 
 
@@ -169,7 +170,7 @@ def _columns(rows: Rows, timed: bool) -> Iterator[str]:
             yield f"      {name}: {flow({'type': 'category', 'column': column})}"
     taken: set[str] = set()
     for code, display, unit, numeric in _values(rows.get("Observation", [])):
-        name = slug(display.split(" [")[0].split(" (")[0], "value")[:40].rstrip("_")
+        name = _name(display)
         if name in taken or name in {"age", "sex", "race", "ethnicity"}:
             continue
         taken.add(name)
@@ -202,7 +203,7 @@ def _values(observations: Sequence[Row]) -> Iterator[tuple[str, str, str, bool]]
         elif len(texts.setdefault(code, set())) < 50:
             texts[code].add(value)
     count = 0
-    for code, _ in patients.most_common():
+    for code in sorted(patients, key=lambda code: (-patients[code], -filled[code], code)):
         if not filled[code] or count == MOST_VALUES:
             continue
         numeric = numbers[code] > 0.5 * filled[code]
@@ -218,14 +219,18 @@ def _values(observations: Sequence[Row]) -> Iterator[tuple[str, str, str, bool]]
 
 
 def _series(rows: Rows, pages: Pages) -> None:
-    lines = [
-        f"      {slug(display.split(' [')[0], 'value')[:40].rstrip('_')}: "
-        f"{flow({'type': 'number', 'column': 'value', 'where': f'code == {quoted(code)}', 'unit': unit, 'unit_column': 'unit'})}"
-        for code, display, unit, numeric in _values(rows.get("Observation", []))
-        if numeric
-    ][:4]
-    if lines:
-        pages.columns("measurements", {"kind": "timeseries", "from": "observations"}, dict.fromkeys(lines))
+    lines: dict[str, list[str]] = {}
+    for code, display, unit, numeric in _values(rows.get("Observation", [])):
+        if numeric and len(lines) < MOST_SERIES:
+            tree = {"type": "number", "column": "value", "where": f"code == {quoted(code)}", "unit": unit}
+            name = _name(display)
+            lines.setdefault(name, entry(name, tree | {"unit_column": "unit"}, 6))
+    head = {"kind": "timeseries", "from": "observations"}
+    pages.columns("measurements", head, [line for found in lines.values() for line in found])
+
+
+def _name(display: str) -> str:
+    return slug(display.split(" [")[0].split(" (")[0], "value")[:40].rstrip("_")
 
 
 def _text(rows: Rows, pages: Pages) -> None:

@@ -17,6 +17,11 @@ GAP, HORIZON = timedelta(days=1), timedelta(days=5 * 365.25)
 FEWEST = 5
 """Positive encounters below which a diagnosis is no candidate."""
 MOST = 5
+_PASSING = re.compile(
+    r"acute|viral|sinusitis|pharyngitis|bronchitis|otitis|cystitis|sprain|fracture|laceration|injury|burn|"
+    r"concussion|wound|overdose",
+    re.IGNORECASE,
+)
 _NO_DISEASE = re.compile(
     r"\((finding|situation|person)\)|pregnan|employ|education|stress|housing|social", re.I
 )
@@ -39,6 +44,11 @@ class Ahead:
     positive: int
     patients: int
     studies: int
+
+    @property
+    def passes(self) -> bool:
+        """Whether it is an illness of days, which one may have had before and get again."""
+        return bool(_PASSING.search(self.display))
 
     @property
     def where(self) -> str:
@@ -70,7 +80,7 @@ def ahead(encounters: Sequence[Row], conditions: Sequence[Row], index: str) -> l
         times.sort()
     found = [_count(code, names[code], onsets, events, last) for code, onsets in first.items()]
     fit = [one for one in found if one.positive >= FEWEST and one.patients > 2 and one.positive < one.studies]
-    return sorted(fit, key=lambda one: (-one.patients, -one.positive, one.code))[:MOST]
+    return sorted(fit, key=lambda one: (one.passes, -one.patients, -one.positive, one.code))[:MOST]
 
 
 def _when(row: Row) -> datetime | None:

@@ -27,6 +27,7 @@ class Naming:
         kind: `image`, `volume`, `video`, `mask` or `text`.
         hits: Records for which the file is there.
         misses: Records that name a file that is not: a spec with this template would fail them.
+        many: The sign that separates several names in a cell, if there are such.
     """
 
     template: str
@@ -34,6 +35,7 @@ class Naming:
     kind: str
     hits: int
     misses: int = 0
+    many: str | None = None
 
 
 def is_mask(path: str) -> bool:
@@ -79,11 +81,17 @@ def find_namings(table: Table, index: FileIndex) -> list[Naming]:
             continue
         cells = [cell for row in table.rows if (cell := row.cells.get(column)) is not None]
         votes: Counter[tuple[str, str]] = Counter()
+        several: str | None = None
         for cell in cells:
-            votes.update(_of_cell(cell, column, index))
+            sign = next((s for s in "&;|," if s in cell and cell not in index.whole), None)
+            found_of_cell = _of_cell(cell.split(sign)[0].strip(), column, index) if sign else set()
+            several = sign if found_of_cell else several
+            found_of_cell = found_of_cell or _of_cell(cell, column, index)
+            votes.update(found_of_cell)
         for (template, kind), hits in votes.items():
             if hits >= max(1, 0.5 * len(cells)):
-                found.append(Naming(template, column, kind, min(hits, len(cells)), max(0, len(cells) - hits)))
+                hits = min(hits, len(cells))
+                found.append(Naming(template, column, kind, hits, len(cells) - hits, several))
     return sorted(found, key=lambda n: (n.misses - n.hits, len(n.template), n.template))
 
 

@@ -44,9 +44,7 @@ def draft_arrays(data: Path, found: Survey, pages: Pages) -> bool:
         alone = len(found.arrays) == 1 and str(path.parent) == "."
         pages.line("table", {"arrays": "*.npz" if alone else str(path)})
         items = ", ".join(f"{count} of {split}" for split, count in sizes.items())
-        pages.say(
-            f"{path} holds {items}, each {' x '.join(map(str, shape[1:]))}; one is a study of its own patient."
-        )
+        pages.say(f"{path} holds {items}, each {' x '.join(map(str, shape[1:]))}, of a patient of its own.")
         if not alone and len(found.arrays) > 1:
             pages.say(f"{len(found.arrays)} array files are there; a spec reads one.")
         _array_label(data / path, list(sizes), pages)

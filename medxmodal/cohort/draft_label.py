@@ -12,6 +12,8 @@ from medxmodal.cohort.profile import Profile
 from medxmodal.cohort.sources.rows import Table
 
 MOST_CLASSES = 6
+LONGEST = 40
+"""Longer texts are no classes, and may tell of somebody."""
 MOST_NAMED = 30
 """Classes of a column that is called a label."""
 PURE = 0.95
@@ -28,9 +30,14 @@ _LEAK = re.compile(
     r"surg|operat|stage\b|grade|confirm|label|report|follow|befund|beurteil|sicherung|nachsorge|prediction|"
     r"predicted|(^|_)los(_|$)|length[_ ]?of[_ ]?stay|readmi|expired|intubat|extubat|(^|_)icu(_|$)|went_|"
     r"ventday|hospitali[sz]ation|complication|necrosis|resect|blood_loss|ischemi|isup|vital_(status|days)|"
-    r"upon|severity|^split$|ground.?truth",
+    r"upon|severity|^split$|post_?op|cytoreduct|(^|_)er_visit|^healthy|asymptom|^title$|comment|kommentar|ground.?truth",
     re.IGNORECASE,
 )
+_LATER = re.compile(
+    r"discharge|entlass|died|death|verstorben|mortal|expired|outcome|surviv|predict|response|(^|_)los(_|$)",
+    re.IGNORECASE,
+)
+_OUTCOMES = re.compile(r"actual|mortal|outcome|status|died|death|label|surviv|verstorben", re.IGNORECASE)
 _OFFSET = re.compile(r"offset|days?[_ ]?(to|until|since|after)", re.IGNORECASE)
 _OUTCOME = re.compile(
     r"icu|death|died|tod|discharg|release|relapse|recurr|progress|expire|event", re.IGNORECASE
@@ -87,12 +94,12 @@ NONE = LabelGuess("", "", "", (), "no column looks like a label: the draft has n
 
 def guess_label(columns: Sequence[Profile]) -> LabelGuess:
     """Guess the label among columns; says so plainly where nothing looks like one."""
-    fit = [p for p in columns if _may_be_label(p)]
+    fit = [p for p in columns if _may_be_label(p) and all(map(_is_class, p.counts.most_common(2)))]
     if not fit:
         offsets = [p for p in columns if _is_outcome_offset(p)]
         return _by_presence(offsets) if offsets else NONE
     ranked = sorted(fit, key=_likeness, reverse=True)
-    rivals = tuple(p.name for p in ranked[1:4])
+    rivals = tuple(p.name for p in ranked[1:4] if _LABEL.search(p.name))
     also = f"; it might also be {', '.join(rivals)}." if rivals else "."
     return _by_values(ranked[0], rivals, also)
 
@@ -115,6 +122,11 @@ def _may_be_label(found: Profile) -> bool:
     return (named and not _OFFSET.search(found.name)) or _paired(found)
 
 
+def _is_class(counted: tuple[str, int]) -> bool:
+    """Whether a value may be shown: it is short and there is more than one such record."""
+    return len(counted[0]) <= LONGEST and "\n" not in counted[0] and counted[1] > 1
+
+
 def _paired(found: Profile) -> bool:
     """Whether the values are those of a diagnosis, and not only of any yes-or-no question."""
     values = list(found.counts)
@@ -134,6 +146,8 @@ def _by_values(best: Profile, rivals: tuple[str, ...], also: str) -> LabelGuess:
     negative = negative or next(t for t in common if t != positive)
     positive = positive or next(t for t in reversed(common) if t != negative)
     others = tuple(t for t in common if t not in {positive, negative})
+    if any(not _is_class((t, 2)) for t in others):
+        others = (*others, "")  # more than one: only a rule then says who is positive
     if len(others) > 1 or (others and not clear):
         positive = positive if clear else common[0]
         if is_safe(best.name):
@@ -155,8 +169,8 @@ def _by_presence(offsets: Sequence[Profile]) -> LabelGuess:
     best = max(offsets, key=lambda p: min(p.filled, p.rows - p.filled))
     rivals = tuple(p.name for p in offsets if p is not best)
     words = (
-        f"no column holds a diagnosis; '{best.name}' is filled for {best.filled} of {best.rows} rows, and the "
-        "label is whether it is"
+        f"no column holds a diagnosis; '{best.name}' is filled for {best.filled} of {best.rows} rows, and "
+        "the label is whether it is"
     )
     also = f"; it might also be {', '.join(rivals)}." if rivals else "."
     return LabelGuess(best.name, "", "", (), words + also, f"{ticked(best.name)} is not missing", rivals)
@@ -167,12 +181,25 @@ def _likeness(found: Profile) -> tuple[float, float]:
     pair = any(_POSITIVE.search(t) for t in values) and any(_NEGATIVE.search(t) for t in values)
     clinical = any(_CLINICAL.search(t) for t in values)
     score = 2.0 * bool(_LABEL.search(found.name)) + 1.5 * bool(_FIRM.search(found.name)) + pair
-    return score + 2.0 * clinical + (found.distinct == 2), float(found.filled)
+    rarest = min(found.counts.values()) / found.filled
+    score += 2.0 * clinical + (found.distinct == 2) + rarest
+    return score - 0.5 * ("." in found.name), float(found.filled)
 
 
 def leaks_by_name(name: str) -> bool:
     """Whether a column's name says that it is known only with or after the diagnosis."""
     return bool(_LEAK.search(name) or _OFFSET.search(name))
+
+
+def leaks_in_events(name: str) -> bool:
+    """The same for a table of events, where a diagnosis is one known by its time."""
+    return bool(_LATER.search(name))
+
+
+def is_outcome(found: Profile) -> bool:
+    """Whether a column of a further table looks like the label."""
+    short = 2 <= found.distinct <= 3 and max(map(len, found.counts)) <= LONGEST
+    return short and bool(_OUTCOMES.search(found.name)) and _paired(found)
 
 
 def likely_leaks(
@@ -183,7 +210,8 @@ def likely_leaks(
     for name, found in columns.items():
         if name in used or name == label.column:
             continue
-        if leaks_by_name(name) or (not found.is_note and _purity(table, name, label) >= PURE):
+        rival = name in label.rivals and bool(_FIRM.search(name))
+        if rival or leaks_by_name(name) or (not found.is_note and _purity(table, name, label) >= PURE):
             leaks.append(name)
     return leaks
 

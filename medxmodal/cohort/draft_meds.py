@@ -73,7 +73,7 @@ def _chosen(numbers: Counter[str], texts: dict[str, set[str]]) -> list[tuple[str
 
 
 def _codes(data: Path, pages: Pages) -> tuple[Counter[str], dict[str, set[str]]]:
-    """Codes with numbers -> how often, and codes with texts -> some of these, of the first rows of some files."""
+    """Codes with numbers -> how often, and codes with texts -> some of these, of the first rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -38,7 +38,7 @@ def patient_of(known: Known, masks: set[str], pages: Pages) -> str:
     rows = known.rows
     full = [
         p for p in known.columns.values()
-        if p.filled >= 0.9 * rows and p.name not in masks and p.name != FILE and not p.is_dated and p.distinct > 1
+        if p.filled >= 0.9 * rows and p.distinct > 1 and p.name not in {*masks, FILE} and not p.is_dated
         and not p.named_like("birth") and "`" not in p.name
     ]  # fmt: skip
     named = [p for p in full if p.named_like("patient") and not p.named_like("study") and _is_id(p)]
@@ -103,17 +103,20 @@ def pairs_of(known: Known) -> list[Pair]:
     return found
 
 
-def unit_of_offset(found: Profile) -> str:
-    """The unit of a relative time: by its name, else by its size."""
+def unit_of_offset(*found: Profile) -> str:
+    """The unit of relative times, which is one for all: by a name, else by their size."""
     for pattern, unit in (
-        (r"min", "min"), (r"hour|std|stunde|_h$", "h"), (r"day|tag|_d$", "d"), (r"week|woche", "wk"),
-        (r"sec", "s"), (r"year|jahr", "a"),
+        (r"(^|_)(min|mins|minutes?|minuten)(_|$)", "min"), (r"hours?|(^|_)(std|h)(_|$)|stunden", "h"),
+        (r"days?$|days?_|(^|_)(tage?|d)(_|$)", "d"), (r"weeks?|woche", "wk"), (r"(^|_)seconds?(_|$)", "s"),
     ):  # fmt: skip
-        if re.search(pattern, found.name, re.IGNORECASE):
+        if any(re.search(pattern, one.name, re.IGNORECASE) for one in found):
             return unit
+    return "min" if max((_middle(one) for one in found), default=0) > 300 else "d"
+
+
+def _middle(found: Profile) -> float:
     sizes = sorted(abs(value) for value in found.values if value)
-    middle = sizes[len(sizes) // 2] if sizes else 0
-    return "min" if middle > 300 else "d"
+    return sizes[len(sizes) // 2] if sizes else 0
 
 
 def site_of(known: Known, used: set[str], pages: Pages) -> str | None:
@@ -135,8 +138,8 @@ def site_of(known: Known, used: set[str], pages: Pages) -> str | None:
     return None
 
 
-def left_out(known: Known, used: set[str], pages: Pages) -> set[str]:
-    """Columns that tell who somebody is, or name files and pages: never inputs."""
+def left_out(known: Known, used: set[str], pages: Pages) -> tuple[set[str], set[str]]:
+    """Columns that tell who somebody is; these and those that name files and pages: never inputs."""
     who = [p.name for p in known.columns.values() if p.identifies and p.name not in used]
     if who:
         pages.say(f"these columns may tell who somebody is and are left out: {', '.join(who)}.")
@@ -144,11 +147,13 @@ def left_out(known: Known, used: set[str], pages: Pages) -> set[str]:
         p.name for p in known.columns.values()
         if p.name not in used and (p.named_like("place") or _is_number_of(p) or not is_safe_name(p.name))
     }  # fmt: skip
-    return {*who, *others}
+    return set(who), {*who, *others}
 
 
 def _is_number_of(found: Profile) -> bool:
-    return found.named_like("identifier") and (found.distinct > 0.5 * found.filled or found.distinct > 30)
+    many = found.distinct > 0.5 * found.filled or found.distinct > 30
+    whole = found.is_number and all(value == int(value) for value in found.values)
+    return many and (found.named_like("identifier") or (whole and found.name.lower().endswith("id")))
 
 
 def is_safe_name(column: str) -> bool:

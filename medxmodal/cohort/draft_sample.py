@@ -12,12 +12,12 @@ from pathlib import Path
 
 from medxmodal.cohort.sources.csv_table import read_csv
 from medxmodal.cohort.sources.grid import Lines, to_records
-from medxmodal.cohort.sources.json_table import json_lines, joined, with_problems
+from medxmodal.cohort.sources.json_table import joined, json_lines, with_problems
 from medxmodal.cohort.sources.rows import Table
 from medxmodal.cohort.sources.table import ENDINGS
 from medxmodal.errors import InputError, MedxmodalError
 
-MAX_BYTES = 4 << 20
+MAX_BYTES = 2 << 20
 """Of a text table so many unpacked bytes are looked at."""
 MAX_ROWS = 5000
 """Of a spreadsheet or Parquet file so many rows."""

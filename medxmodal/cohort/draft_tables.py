@@ -8,10 +8,10 @@ from pathlib import Path
 
 from medxmodal.cohort.draft_columns import ColumnDrafter
 from medxmodal.cohort.draft_dicom import link_dicom
-from medxmodal.cohort.draft_events import Link, draft_events, link, still_columns
+from medxmodal.cohort.draft_events import Link, draft_events, link, one_unit, still_columns
 from medxmodal.cohort.draft_files import FileIndex, Naming, find_namings
 from medxmodal.cohort.draft_gather import Known, choose_records, gather
-from medxmodal.cohort.draft_label import LabelGuess, guess_label, likely_leaks
+from medxmodal.cohort.draft_label import LONGEST, LabelGuess, guess_label, likely_leaks
 from medxmodal.cohort.draft_roles import (
     Pair,
     best_namings,
@@ -73,12 +73,12 @@ class _TableDrafter:
         timed = self._index_time(links)
         self.pairs = [pair for pair in self.pairs if pair.unit or timed]
         paired = {column for pair in self.pairs for column in (pair.value, pair.time)}
-        out = left_out(known, self.used, pages)
+        who, out = left_out(known, self.used, pages)
         label = guess_label([p for n, p in self.columns.items() if n not in self.used | paired | out])
         self._label(label)
         self.used.add(label.column)
         self._site()
-        leaks = likely_leaks(known.sample.table, self.columns, label, self.used | paired | out)
+        leaks = likely_leaks(known.sample.table, self.columns, label, self.used | paired | who)
         self.used |= {*leaks, *out}
         if label.rule and label.column:  # a rule does not bar its column by itself
             leaks.append(label.column)
@@ -103,12 +103,12 @@ class _TableDrafter:
                 links.append(found)
         if links:
             self.pages.say(
-                f"{self.records.sample.path} is the table of records; {len(links)} further tables belong to them."
+                f"{self.records.sample.path} is the table of records; {len(links)} more tables belong to it."
             )
         if unlinked:
             few = ", ".join(sorted(unlinked)[:10]) + (" and more" if len(unlinked) > 10 else "")
             self.pages.say(f"{self.records.sample.path} is the table of studies; not used: {few}.")
-        return links
+        return one_unit(links)
 
     def _index_time(self, links: list[Link]) -> bool:
         """The index time; whether it is a time of the calendar."""
@@ -125,7 +125,8 @@ class _TableDrafter:
             )
             self.pages.line("index_time", {"after": "24 h"}, "what is known 24 h after time zero may be used")
             leaving = [
-                p.name for p in self.columns.values() if re.search(r"discharge_?offset", p.name, re.I) and p.is_number
+                p.name for p in self.columns.values()
+                if p.is_number and re.search(r"discharge_?offset", p.name, re.IGNORECASE)
             ]  # fmt: skip
             for name in leaving[-1:]:
                 rule = {"where": f"{ticked(name)} < 1440", "reason": "left within 24 h"}
@@ -155,7 +156,7 @@ class _TableDrafter:
             pages.put("exclude", self._exclude(f"{column} < 0", "after the event"))
         pages.line("label", label.tree)
         for rival in label.rivals:
-            pages.put("label", f"# or the column {flow(rival)}: {_values(self.columns[rival])}")
+            pages.put("label", f"# or the column {flow(rival)}{_classes(self.columns[rival])}")
 
     def _exclude(self, where: str, reason: str) -> str:
         lines = [line for line in self.pages.sections.get("exclude", []) if not line.startswith("#")]
@@ -178,7 +179,7 @@ class _TableDrafter:
         if self.found.dicom and "image" not in self.namings:
             link_dicom(self.data, self.found, self.records, patient, pages)
         drafter = ColumnDrafter(self.columns, pages.say)
-        lines = [*self._pairs(drafter), *self._plain(drafter), *still_columns(links, pages)]
+        lines = [*self._pairs(drafter), *self._plain(drafter), *still_columns(links)]
         pages.columns("tabular", {"kind": "tabular"}, lines)
         if drafter.unsure:
             pages.say(f"the unit is not known of: {_few(drafter.unsure)}.")
@@ -202,9 +203,14 @@ class _TableDrafter:
             tree: dict[str, object] = {"kind": kind, "file": naming.template}
             self._found(naming, words)
             mask = self.namings.get("mask")
+            many = naming.many or (mask.many if mask else None)
             if mask and kind != "video":
                 tree["mask"] = mask.template
+                if mask.many:
+                    self.pages.say(f"several masks of one {kind} are separated by {mask.many}.")
                 self.pages.say(f"{mask.hits} lesion masks are found as {mask.template}.")
+            if many and kind != "video":
+                tree["many"] = many
             self.pages.modality("clip" if kind == "video" else kind, tree)
 
     def _found(self, naming: Naming, words: str) -> None:
@@ -252,9 +258,13 @@ class _TableDrafter:
         return ""
 
 
-def _values(found: Profile) -> str:
-    """The classes of a column that may be a label."""
-    return ", ".join(f"{text} ({count})" for text, count in found.counts.most_common(6)).replace("\n", " ")
+def _classes(found: Profile) -> str:
+    """The classes of a column that may be a label; a time of an event has none."""
+    if found.distinct > 6 or max(map(len, found.counts)) > LONGEST or min(found.counts.values()) < 2:
+        return ""
+    return ": " + ", ".join(f"{text} ({count})" for text, count in found.counts.most_common()).replace(
+        "\n", " "
+    )
 
 
 def _few(names: list[str]) -> str:

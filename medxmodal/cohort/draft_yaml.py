@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import yaml
@@ -12,6 +12,7 @@ ORDER = ("table", "tables", "index_time", "window", "exclude", "label", "site", 
 GUESSED = "  # guessed"
 _PLAIN = re.compile(r"[^\W\d]\w*")
 _WIDE = 112
+_SIGNS = set("'{}[]")
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Pages:
         """One of the further tables."""
         self.put("tables", *entry(name, tree, 2), *([f"    # {comment}"] if comment else []))
 
-    def columns(self, name: str, head: dict[str, object], columns: Iterable[str]) -> None:
+    def columns(self, name: str, head: Mapping[str, object], columns: Iterable[str]) -> None:
         """A modality with columns; nothing where there are none but commented ones."""
         lines = list(columns)
         if not any(not line.lstrip().startswith("#") for line in lines):
@@ -88,7 +89,8 @@ class Pages:
         for section in ORDER:
             found = self.sections.get(section, [])
             nested = section in {"tables", "modalities"} and found
-            lines += [f"{section}:", *found] if nested else found
+            bare = all(line.lstrip().startswith("#") for line in found)  # a key without a value is an error
+            lines += [f"{'# ' if bare else ''}{section}:", *found] if nested else found
         return Draft("\n".join(lines) + "\n", self.guesses)
 
 
@@ -109,18 +111,23 @@ def entry(name: str, tree: object, indent: int, comment: str = "") -> list[str]:
     return [*lines, f"{current}{comment}"]
 
 
-def commented(lines: Iterable[str]) -> list[str]:
-    """Lines that count once their `# ` is taken away."""
-    found = []
-    for line in lines:
-        body = line.lstrip()
-        found.append(f"{line[: len(line) - len(body)]}# {body}")
-    return found
+class _Dumper(yaml.SafeDumper):
+    """Writes templates and rules in double quotes, as people do."""
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if set(text) & _SIGNS and not set(text) & set('"\\\n') else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def flow(tree: object) -> str:
     """A tree as YAML in one line."""
-    text = yaml.safe_dump(tree, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6)
+    text = yaml.dump(
+        tree, Dumper=_Dumper, default_flow_style=True, allow_unicode=True, sort_keys=False, width=10**6
+    )
     return text.removesuffix("\n").removesuffix("\n...").strip()
 
 

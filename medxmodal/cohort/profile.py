@@ -13,7 +13,8 @@ from medxmodal.cohort.sources.rows import Table
 
 MISSING_WORDS = frozenset(
     {
-        "not available", "n/a", "na", "n.a.", "nan", "n.d.", "nd", "none", "null", "unknown", "unk", "missing",
+        "not available", "n/a", "na", "n.a.", "nan", "n.d.", "nd", "none", "null", "unknown", "unk",
+        "missing",
         "not applicable", "not_applicable", "not known", "not done", "not recorded", "?", "-", "--", ".",
         "#n/a", "nicht verfügbar", "nicht bekannt", "unbekannt", "keine angabe", "k.a.", "k. a.", "fehlt",
         "nicht erhoben", "entfällt",
@@ -41,8 +42,9 @@ _NAMED = {
     ),
     "person": re.compile(
         r"(?<![a-z])(sur|last|first|given|family|middle|maiden|birth|full|patient|doctor|mother|father|vor|nach|"
-        r"familien|geburts)[_ -]?names?(?![a-z])|^(name|names)$|e-?mail|phone|fax\b|mobile|telefon|handy|address|"
-        r"anschrift|stra(ss|ß)e|street|\bzip\b|post(al)?[_ -]?code|postleitzahl|^plz$|wohnort|social[_ -]?sec|"
+        r"familien|geburts)[_ -]?names?(?![a-z])|^(name|names)$|e-?mail|phone|fax\b|mobile|telefon|handy|"
+        r"address|anschrift|stra(ss|ß)e|street|\bzip\b|post(al)?[_ -]?code|postleitzahl|^plz$|wohnort|"
+        r"social[_ -]?sec|"
         r"\bssn\b|insurance|versicher|krankenkasse|passport|licen[cs]e[_ -]?(no|number|plate)|physician$|"
         r"referr(er|ing)|\barzt\b|hausarzt|operator|radiologist|\bmrn\b|medical[_ -]?record|^aufnahmenummer$|"
         r"patient ?id ?/ ?name",
@@ -54,14 +56,18 @@ _NAMED = {
         re.IGNORECASE,
     ),
     "identifier": re.compile(
-        r"(^|[_ .-])(id|ids|uid|guid|uuid|nr|nummer|number|accession)$|[a-z](ID|UID)$|(stay|event|health\w*)id$|"
-        r"^id[_ .-]|barcode|^unnamed",
+        r"(^|[_ .-])(id|ids|uid|guid|uuid|nr|nummer|number|accession)$|[a-z](ID|UID)$|(stay|event)id$|"
+        r"health\w*id$|^id[_ .-]|barcode|^unnamed",
     ),
-    "place": re.compile(r"url|link|^doi$|path$|filename|file_name|dateiname|location$|^file$", re.IGNORECASE),
+    "place": re.compile(
+        r"url|link|^doi$|path$|filename|file_name|dateiname|location$|^file$|licen[cs]e|dataset$",
+        re.IGNORECASE,
+    ),
 }  # fmt: skip
 _TIME = re.compile(
     r"date|time|day$|datum|zeit|admitted|timestamp|\bam$|\b(on|at)$|_(on|at)$|aufnahme", re.IGNORECASE
 )
+_DATE = re.compile(r"(^|[_ ])(date|datum)([_ ]|$)", re.IGNORECASE)
 _DATE_LIKE = re.compile(
     r"\d{1,2}[./]\d{1,2}[./]\d{2,4}(\s.*)?|\d{4}[./]\d{1,2}[./]\d{1,2}.*|\w{3,9} \d{1,2}, \d{4}|"
     r"\d{1,2}:\d{2}(:\d{2})?"
@@ -152,14 +158,15 @@ class Profile:
     @cached_property
     def is_dated(self) -> bool:
         """Whether the cells are dates or times in any writing."""
-        if self.is_time:
+        if self.is_time or _DATE.search(self.name):
             return True
         like = sum(n for text, n in self.counts.items() if _DATE_LIKE.fullmatch(text))
         return self.filled > 0 and like > 0.5 * self.filled
 
     def named_like(self, what: str) -> bool:
-        """Whether the name is that of a `patient`, `study`, `site`, `person` (who somebody is), `birth`
-        (a date of birth), `identifier` or `place` (of a file or a page).
+        """Whether it is named like a `patient`, `study`, `site`, `person`, `birth`, `identifier` or `place`.
+
+        A `person` tells who somebody is, a `place` where a file or a page lies.
         """
         return bool(_NAMED[what].search(self.name))
 
@@ -174,13 +181,14 @@ def profile(table: Table, name: str) -> Profile:
     cells = [cell for row in table.rows if (cell := row.cells.get(name)) is not None]
     words = {cell for cell in cells if cell.lower() in MISSING_WORDS}
     known = [cell for cell in cells if cell not in words]
+    counts = Counter(known)
     return Profile(
         name=name,
         filled=len(known),
-        numbers=sum(parse_number(cell) is not None for cell in known),
-        times=sum(parse_time(cell) is not None for cell in known),
+        numbers=sum(n for cell, n in counts.items() if parse_number(cell) is not None),
+        times=sum(n for cell, n in counts.items() if parse_time(cell) is not None),
         words=tuple(sorted(words)),
-        counts=Counter(known),
+        counts=counts,
         length=median(map(len, known)) if known else 0.0,
         many=_separator(known),
         rows=len(table.rows),

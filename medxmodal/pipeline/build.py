@@ -139,14 +139,14 @@ def draft(data: str | Path, out: str | Path) -> Draft:
     """Draft a commented cohort spec from a folder of one's own.
 
     Args:
-        data: The folder.
+        data: The folder: tables, images, NIfTI, clips, notes, DICOM, FHIR, arrays or MEDS.
         out: The YAML file to write; an existing file is never replaced.
 
     Returns:
         The spec and what was guessed.
 
     Raises:
-        CohortError: There is no such folder, no table in it, or `out` is there already.
+        CohortError: There is no such folder, nothing in it to draft from, or `out` is there already.
     """
     from medxmodal.cohort.draft import draft_spec
     from medxmodal.errors import CohortError

@@ -18,6 +18,7 @@ import orjson
 
 from medxmodal.cohort.root import file_sha256
 from medxmodal.cohort.sources.dicom import scan_dicom
+from medxmodal.cohort.sources.dicom_bare import bare_dicom
 from medxmodal.cohort.sources.dicom_file import open_dicom
 from medxmodal.cohort.sources.dicom_limits import MAX_BYTES, guarded
 from medxmodal.cohort.sources.dicomweb import PAGE, check_uid, dicomweb_server, pages
@@ -37,6 +38,7 @@ def fetch_series(
     series_uid: str,
     into: Path,
     *,
+    bare: bool = False,
     max_bytes: int = MAX_BYTES,
 ) -> list[Path]:
     """Fetch the instances of a series that are not there yet.
@@ -46,6 +48,7 @@ def fetch_series(
         study_uid: Its StudyInstanceUID.
         series_uid: Its SeriesInstanceUID.
         into: A folder; made where it is not there, for its owner only.
+        bare: Keep the pixels and what it takes to read them, and no ids, names or dates.
         max_bytes: Of one instance.
 
     Returns:
@@ -59,7 +62,7 @@ def fetch_series(
     path = f"studies/{check_uid(study_uid)}/series/{check_uid(series_uid)}/instances"
     into.mkdir(mode=0o700, parents=True, exist_ok=True)
     uids = _instances(asked, path)
-    index = _Index.read(into, series_uid)
+    index = _Index.read(into, f"bare-{_hashed(series_uid)}" if bare else f"series-{_hashed(series_uid)}")
     files = set()
     for number, uid in enumerate(uids, 1):
         found = index.find(uid)
@@ -67,7 +70,8 @@ def fetch_series(
             what = f"instance {number} of {len(uids)}"
             address = asked.address.of(f"{path}/{check_uid(uid)}")
             answer = asked.get(address, accept=ACCEPT, limit=max_bytes, what=what)
-            found = index.add(uid, _instance(answer, uid, f"{what} of {asked.kind}"))
+            data = _instance(answer, uid, f"{what} of {asked.kind}")
+            found = index.add(uid, bare_dicom(data, f"{what} of {asked.kind}") if bare else data)
         files.add(found)
     return sorted(files)
 
@@ -165,8 +169,8 @@ class _Index:
     known: dict[str, str]
 
     @classmethod
-    def read(cls, folder: Path, series_uid: str) -> Self:
-        path = folder / f"series-{_hashed(series_uid)}.jsonl"
+    def read(cls, folder: Path, name: str) -> Self:
+        path = folder / f"{name}.jsonl"
         known = {}
         for line in path.read_bytes().splitlines() if path.is_file() else ():
             try:

@@ -219,7 +219,7 @@ def test_a_series_without_uid_is_left_out_and_said(web: Any, server: Server) -> 
     assert table.notes == ("1 series of the server have no SeriesInstanceUID and were left out",)
 
 
-def fetch(server: Server, pacs: Pacs, into: Path, **limits: int) -> list[Path]:
+def fetch(server: Server, pacs: Pacs, into: Path, **limits: Any) -> list[Path]:
     first = pacs.headers[0]
     return fetch_series(server, first.StudyInstanceUID, first.SeriesInstanceUID, into, **limits)
 
@@ -250,6 +250,17 @@ def test_a_stopped_fetch_goes_on_where_it_was(pacs: Pacs, server: Server, tmp_pa
         stream.write(b'\n["half a li')
     assert sorted(path.read_bytes() for path in fetch(server, pacs, tmp_path)) == sorted(pacs.blobs[:4])
     assert pacs.fetched == 7
+
+
+def test_bare_files_hold_no_ids_and_lie_beside_the_whole_ones(
+    pacs: Pacs, server: Server, tmp_path: Path
+) -> None:
+    whole, bare = fetch(server, pacs, tmp_path), fetch(server, pacs, tmp_path, bare=True)
+    assert fetch(server, pacs, tmp_path, bare=True) == bare
+    assert pacs.fetched == 8
+    assert not {*whole} & {*bare}
+    assert all(b"Quackenbush" in path.read_bytes() for path in whole)
+    assert not any(re.search(b"Quackenbush|1.2.840.0", path.read_bytes()) for path in bare)
 
 
 def cut(reply: Reply) -> Reply:

@@ -21,6 +21,8 @@ HIDDEN = "[hidden]"
 _GAP = re.compile(r"(?:\\[ -])+")
 _GAPS = r"[\s\-\u2010-\u2015]+"
 """Between the words of a phrase: spaces or any hyphen or dash, one for the other."""
+_REST = r"\w*(?:[\-\u2010-\u2015]\w+)*"
+"""What follows the beginning of a word, with what hyphens join to it: the 19 of COVID-19."""
 
 
 class TextReader:
@@ -129,12 +131,12 @@ def _taken(events: list[Event], take: str) -> list[Event]:
 
 
 def _hider(words: Sequence[str]) -> re.Pattern[str] | None:
-    """Finds whole words in any case; `covid*` finds every word with that beginning."""
+    """Finds whole words in any case; `covid*` finds every word with that beginning, as COVID-19."""
     if not words:
         return None
     longest_first = sorted(words, key=len, reverse=True)
     forms = (
-        _GAP.sub(lambda _: _GAPS, re.escape(w.rstrip("*"))) + (r"\w*" if w.endswith("*") else "")
+        _GAP.sub(lambda _: _GAPS, re.escape(w.rstrip("*"))) + (_REST if w.endswith("*") else "")
         for w in longest_first
     )
     return re.compile(rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)", re.IGNORECASE)

@@ -112,7 +112,8 @@ class TextSpec(FromTable):
         line: One line a row of the table in `from`, with columns in braces.
         parts: Several tables as one text.
         take: Of several notes in `from`: the `first`, the `last` or `all` (default).
-        hide: Words that name the label and are blanked out; `covid*` for every word with that beginning.
+        hide: Words that name the label and are blanked out; `covid*` for every word with that beginning,
+            hyphenated ones such as COVID-19 as a whole.
         scrub: Installed scrubber that blanks out who a note is about; see `cohort.scrub`.
     """
 

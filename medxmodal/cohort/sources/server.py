@@ -57,7 +57,7 @@ class Answer:
     Args:
         content_type: Media type with its parameters, as sent.
         body: All of it.
-        partial: Whether it says that it left something out.
+        partial: Whether it warns of further results, in the words of DICOMweb (PS3.18, 8.3.4.4).
     """
 
     content_type: str
@@ -157,7 +157,7 @@ class Server:
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise InputError(f"{self.kind} packs what it was asked for plain ({what})")
                 told = str(response.headers.get("Content-Type", ""))
-                partial = str(response.headers.get("Warning", "")).startswith("299")
+                partial = "additional results" in str(response.headers.get("Warning", ""))
                 return Answer(told, self._body(response, limit, end, what), partial)
         except urllib.error.HTTPError as error:
             with error:

@@ -91,6 +91,7 @@ def _checked(address: str, kind: str) -> SplitResult:
     try:
         parts = urlsplit(address)
         _ = parts.port  # which may be no number
+        (parts.hostname or "").encode("idna")
     except ValueError:
         parts = SplitResult("", "", "", "", "")
     if parts.username is not None or parts.password is not None:

@@ -167,6 +167,19 @@ def test_a_server_without_paging_either_gave_all_or_is_an_error(pacs: Pacs, serv
         query_dicomweb(server, page=2)
 
 
+def test_a_server_that_says_there_is_more_and_does_not_give_it(pacs: Pacs, web: Any, server: Server) -> None:
+    pacs.ignores = {"offset"}
+    said = "299 pacs: There are 12 additional results that can be requested"
+
+    def respond(path: str, query: dict[str, str]) -> Reply:
+        status, headers, body = pacs(path, query)
+        return status, headers | {"Warning": said}, body
+
+    web.respond = respond
+    with refused("same page again"):
+        query_dicomweb(server)
+
+
 def test_filters_that_will_not_do(server: Server, web: Any) -> None:
     with refused("no dates", SpecError):
         query_dicomweb(server, dates=("20200101", ""))

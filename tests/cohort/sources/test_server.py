@@ -185,6 +185,7 @@ def test_a_token_goes_to_the_address_beside_it_only(web: Any, monkeypatch: pytes
         ("https://pacs.example/rs", "env:BROKEN", SpecError, "no token has"),
         ("file:///etc/passwd", "", SpecError, "no web address"),
         ("pacs.example", "", SpecError, "no web address"),
+        ("http://pacs..example", "", SpecError, "no web address"),
         ("https://pacs.example:port/rs", "", SpecError, "no web address"),
         ("https://pacs.example/rs?x=hunter2", "", SpecError, "no web address"),
         ("https://pacs.example/r s", "", SpecError, "no web address"),

@@ -39,7 +39,9 @@ def draft_spec(data: Path) -> Draft:
             f"{data} holds no readable table, and no images, DICOM, NIfTI, FHIR or arrays to draft from"
             if not pages.sections
             else f"nothing in {data} looks like an input",
-            hint=f"Put a table there, with one row a study: {', '.join(ENDINGS)}.",
+            hint=f"Put a table there, with one row a study: {', '.join(ENDINGS)}."
+            if not pages.sections
+            else "All columns look like ids, dates, the label or what gives it away; write the spec by hand.",
         )
     made = pages.draft()
     CohortSpec.parse(yaml.safe_load(made.yaml), source="the draft")

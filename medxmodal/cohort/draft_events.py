@@ -95,6 +95,10 @@ def _key(known: Known, records: Known, patient: str, study: str | None) -> tuple
             if alike and _overlap(known, name, records, own) > 0.5:
                 return name, own if own == patient and study else None
     for name, facts in records.columns.items():
+        alike = facts.named_like("patient") or facts.named_like("study")
+        if alike and not facts.identifies and name in known.columns and _overlap(known, name, records, name):
+            return name, name
+    for name, facts in records.columns.items():
         shared = name in known.columns and known.unique(name) and facts.named_like("identifier")
         if (
             shared or (name in known.columns and known.unique(name) and name.lower().endswith("id"))

@@ -44,6 +44,7 @@ def patient_of(known: Known, masks: set[str], pages: Pages) -> str:
     named = [p for p in full if p.named_like("patient") and not p.named_like("study") and _is_id(p)]
     strong = [p for p in named if _STRONG.search(p.name)]
     plain = [p for p in strong or named if not re.search(r"health|mother|age|name$", p.name, re.I)]
+    plain = [p for p in [*plain, *named] if not p.identifies] or plain
     study = [p for p in full if p.named_like("study") and p.unique and _is_id(p)]
     unique = [p for p in full if p.unique and p.filled == rows and not p.is_note and _is_id(p)]
     found = next(iter(plain or strong or named or study or unique), None)

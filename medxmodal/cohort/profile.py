@@ -41,12 +41,13 @@ _NAMED = {
         re.IGNORECASE,
     ),
     "person": re.compile(
-        r"(?<![a-z])(sur|last|first|given|family|middle|maiden|birth|full|patient|doctor|mother|father|vor|nach|"
-        r"familien|geburts)[_ -]?names?(?![a-z])|^(name|names)$|e-?mail|phone|fax\b|mobile|telefon|handy|"
+        r"(?<![a-z])(sur|last|first|given|family|middle|maiden|birth|full|patient|patienten|doctor|mother|"
+        r"father|vor|nach|familien|geburts)[_ -]?names?(?![a-z])|^(name|names)$|e-?mail|phone|^tel\b|^tel[_.]|fax\b|mobile|telefon|handy|"
         r"address|anschrift|stra(ss|ß)e|street|\bzip\b|post(al)?[_ -]?code|postleitzahl|^plz$|wohnort|"
         r"social[_ -]?sec|"
         r"\bssn\b|insurance|versicher|krankenkasse|passport|licen[cs]e[_ -]?(no|number|plate)|physician$|"
-        r"referr(er|ing)|\barzt\b|hausarzt|operator|radiologist|\bmrn\b|medical[_ -]?record|^aufnahmenummer$|"
+        r"referr(er|ing)|\barzt\b|hausarzt|behandler|therapeut|operator|"
+        r"radiologist|\bmrn\b|medical[_ -]?record|^aufnahmenummer$|"
         r"patient ?id ?/ ?name",
         re.IGNORECASE,
     ),
@@ -66,6 +67,10 @@ _NAMED = {
 }  # fmt: skip
 _TIME = re.compile(
     r"date|time|day$|datum|zeit|admitted|timestamp|\bam$|\b(on|at)$|_(on|at)$|aufnahme", re.IGNORECASE
+)
+_TITLED = re.compile(
+    r"^(dr|prof|mr|mrs|ms|herr|frau)\b\.? |^[^@ ]+@[^@ ]+\.[a-z]{2,}$|^(\+|0)\d[\d /()-]{6,}\d$|, (m\.?d\.?|phd)$",
+    re.IGNORECASE,
 )
 _DATE = re.compile(r"(^|[_ ])(date|datum)([_ ]|$)", re.IGNORECASE)
 _DATE_LIKE = re.compile(
@@ -172,8 +177,13 @@ class Profile:
 
     @property
     def identifies(self) -> bool:
-        """Whether the cells may tell who somebody is, by the column's name."""
-        return self.named_like("person") or self.named_like("birth")
+        """Whether the cells may tell who somebody is, by the column's name or titles and addresses in them."""
+        return self.named_like("person") or self.named_like("birth") or self._titled
+
+    @cached_property
+    def _titled(self) -> bool:
+        titled = sum(n for text, n in self.counts.items() if _TITLED.search(text) and len(text) <= LONG)
+        return titled > 0.3 * self.filled and not self.is_dated
 
 
 def profile(table: Table, name: str) -> Profile:

@@ -59,8 +59,8 @@ class Job:
     plan: Plan
     selection: Selection
     pool: DecodePool
+    log: FlowLog
     keys: Path | None = None
-    log: FlowLog = field(default_factory=FlowLog)
     studies: int = 0
 
     def parts(self, progress: Progress | None = None) -> Iterator[list[Draft]]:
@@ -157,7 +157,12 @@ def start(
     builder = StudyBuilder(spec, plan, identity, root, scratch)
     builder.quality.skipped += plan.skipped
     builder.quality.notes += [*store.notes, *plan.notes]
-    return Job(spec, store, root, builder, plan, Selection(spec, plan, identity), pool, keys)
+    return Job(spec, store, root, builder, plan, Selection(spec, plan, identity), pool, FlowLog(step=_first_step(spec)), keys)
+
+
+def _first_step(spec: CohortSpec) -> str:
+    each = spec.index_time is not None and spec.index_time.take == "each"
+    return "index events of the records" if each else "records in the table"
 
 
 def _made_folder(root: FolderRoot) -> Path:

@@ -17,7 +17,7 @@ def remote_series(cells: Mapping[str, str | None]) -> str:
 
 
 def fetched(name: str, server: str | None, into: Path | None) -> tuple[str, ...]:
-    """The locators of a series' files, fetched now.
+    """The locators of a series' files, fetched now and stripped of all but pixels and what decodes them.
 
     Args:
         name: What `remote_series` gave.
@@ -32,4 +32,4 @@ def fetched(name: str, server: str | None, into: Path | None) -> tuple[str, ...]
     from medxmodal.cohort.sources.dicomweb_fetch import fetch_series
 
     study, _, series = name.removeprefix(REMOTE).partition("/")
-    return tuple(f"{MADE}{path.name}" for path in fetch_series(server, study, series, into))
+    return tuple(f"{MADE}{path.name}" for path in fetch_series(server, study, series, into, bare=True))

@@ -41,7 +41,8 @@ class Source(Section):
         sql: One SELECT; needs `database`.
         database: `sqlite:///file.db` under the data folder, or `env:NAME` for a URL in the environment.
         fhir: A FHIR R4 resource type, one row a resource.
-        server: FHIR or DICOMweb server; only where it is named here is a network used.
+        server: FHIR or DICOMweb server, or `env:NAME` for its address in the environment, whose NAME_TOKEN
+            may hold a token; only where it is named here is a network used.
         files: Files of the FHIR resources or DICOM instances, under the data folder.
         columns: Further columns of a FHIR table: name -> path, such as `valueQuantity.value`.
         dicom: DICOM files, one row a series.

@@ -127,7 +127,8 @@ def _grouped(table: EventTable, rows: Sequence[Row]) -> Grouped:
         if key is not None:
             grouped.setdefault(key, []).append(row)
     for group in grouped.values():
-        group.sort(key=_content)
+        if len(group) > 1:
+            group.sort(key=_content)
     return grouped
 
 

@@ -92,9 +92,9 @@ def _with_zone(text: str, zone: ZoneInfo | None) -> str:
         return text
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):  # the year 1 or 9999, as some systems write for no date
         return text
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC).isoformat()
 
 
 @dataclass(frozen=True)

@@ -74,15 +74,22 @@ class Locator:
         names = self._names(self.file, cells)
         if not names:
             return []
-        mask = tuple(self._names(self.mask, cells)) if self.mask else ()
+        mask = self._masks(self.mask, cells) if self.mask else ()
         if isinstance(self.spec, VideoSpec) or self.file.text == SERIES:
             return [Located(tuple(names), mask)]
         return [Located((name,), mask) for name in names]
 
+    def _masks(self, template: Template, cells: Mapping[str, str | None]) -> tuple[str, ...]:
+        try:
+            return tuple(self._names(template, cells))
+        except InputError:  # a pattern of masks finds as many as there are: none, without a lesion
+            return ()
+
     def _names(self, template: Template, cells: Mapping[str, str | None]) -> list[str]:
         # With masks, the sign separates the masks of one image.
         many = self.spec.many if self.mask is None or template is self.mask else None
-        filled = template.fill_all({name: cells.get(name) for name in template.columns}, many)
+        known = {name: cells.get(name) for name in template.columns}
+        filled = template.fill_all({n: cell and cell.replace(STAR, "?") for n, cell in known.items()}, many)
         if STAR not in template.text:
             return filled
         return [name for path in filled for name in self._matches(path)]

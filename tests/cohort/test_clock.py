@@ -56,6 +56,11 @@ def test_what_is_no_time_is_none(text: str) -> None:
     assert parse_absolute(text, WARSAW) is None
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00", "9999-12-31T23:59:59", "0001-01-01T00:00:00+05:00"])
+def test_a_year_that_stands_for_no_date_is_none(text: str) -> None:
+    assert [parse_absolute(text, zone) for zone in (None, WARSAW, YORK)] == [None] * 3
+
+
 def test_a_zone_that_is_written_counts_and_not_the_spec_s() -> None:
     for zone in (None, WARSAW, YORK):
         assert span("2021-03-01T12:00:00+02:00", zone)[0] == "2021-03-01T10:00:00"

@@ -73,6 +73,21 @@ def test_signs_in_a_cell_are_part_of_the_name(ward: Any, name: str) -> None:
     assert find(ward, {"f": f"s/{name}/own.png"}, file="{f}") == [(f"s/{name}/own.png",)]
 
 
+def test_the_sign_that_stands_for_a_star_is_none_in_a_cell(ward: Any) -> None:
+    put(ward, "s/ab/other.png")
+    with pytest.raises(InputError, match="no file matches"):
+        find(ward, {"f": "a\x1a"}, "video", file="s/{f}/*.png")
+
+
+def test_a_pattern_of_masks_may_find_none(ward: Any) -> None:
+    put(ward, "i/a.png", "i/b.png", "m/a_1.png", "m/a_2.png")
+    ward.records = [{"pid": "a", "f": "a"}, {"pid": "b", "f": "b"}]
+    a, b = ward.candidates().cases
+    found = locator(ward, file="i/{f}.png", mask="m/{f}_*.png")
+    assert found.find(a) == [Located(("i/a.png",), ("m/a_1.png", "m/a_2.png"))]
+    assert found.find(b) == [Located(("i/b.png",))]
+
+
 def test_brackets_in_the_spec_are_part_of_the_name_too(ward: Any) -> None:
     put(ward, "scan[1]/a_1.png", "scan1/a_1.png")
     assert find(ward, {"f": "a"}, file="scan[1]/{f}_*.png") == [("scan[1]/a_1.png",)]

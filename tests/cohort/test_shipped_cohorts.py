@@ -265,8 +265,8 @@ def test_lung_clips_against_their_table(shared_data: Path, tmp_path: Path) -> No
     assert list(cohort.patients) == list(table["Patient ID / Name"])
     for study in cohort:
         clip = study.inputs["clip"]["file"]
-        assert clip.parts == len(list((source / "frames" / study.study_id).glob("*.jpg")))  # type: ignore[union-attr]
-        names = [int(re.findall(r"\d+", path.stem)[-1]) for path in clip.paths()]  # type: ignore[union-attr]
+        assert clip.parts == len(list((source / "frames" / study.study_id).glob("*.jpg")))
+        names = [int(re.findall(r"\d+", path.stem)[-1]) for path in clip.paths()]
         assert names == sorted(names)
     parts = cohort.split(0.3)
     assert not set(parts[0].patients) & set(parts[1].patients)
@@ -331,7 +331,7 @@ def test_breasts_of_cairo_in_part(shared_data: Path, tmp_path: Path) -> None:
     counts = table.classification.value_counts()
     assert (len(cohort), cohort.labels().sum()) == (counts.benign + counts.malignant, counts.malignant)
     masks = table[table.classification != "normal"].masks.str.count("&") + 1
-    assert [s.inputs["image"]["mask"].parts for s in cohort if inputs(s, "image").get("mask")] == [  # type: ignore[union-attr]
+    assert [s.inputs["image"]["mask"].parts for s in cohort if inputs(s, "image").get("mask")] == [
         n for n, s in zip(masks, cohort, strict=True) if inputs(s, "image").get("mask")
     ]
 
@@ -365,7 +365,7 @@ def test_the_brain_s_four_series(shared_data: Path, tmp_path: Path) -> None:
     (study,) = cohort
     assert set(study.inputs) == {"t1", "t1_contrast", "flair", "t2"}
     files = sum(1 for path in (shared_data / "dicom_brain").rglob("*") if path.is_file())
-    assert sum(study.inputs[name]["file"].parts for name in study.inputs) <= files  # type: ignore[union-attr]
+    assert sum(study.inputs[name]["file"].parts for name in study.inputs) <= files
 
 
 # --- FHIR --------------------------------------------------------------------------------------------------

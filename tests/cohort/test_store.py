@@ -160,14 +160,14 @@ def cubes(folder: Path, **splits: int) -> dict[str, np.ndarray]:
         arrays[f"{split}_images"] = rng.integers(0, 255, (number, 5, 6, 7), dtype=np.uint8)
         arrays[f"{split}_labels"] = np.arange(number, dtype=np.uint8)[:, None] % 2
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(folder / "cubes.npz", **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(folder / "cubes.npz", **arrays)
     return arrays
 
 
 def pixels(path: Path) -> np.ndarray:
     import nibabel
 
-    return np.asarray(nibabel.load(path).dataobj)  # type: ignore[attr-defined]
+    return np.asarray(nibabel.load(path).dataobj)
 
 
 def test_arrays_become_volumes_that_survive_save_load_copy_and_the_source_s_end(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_arrays_become_volumes_that_survive_save_load_copy_and_the_source_s_end(
     for again in (Cohort.load(tmp_path / "moved"), Cohort.load(tmp_path / "again")):
         for study, volume in zip(again, wanted, strict=True):
             reference = study.inputs["volume"]["file"]
-            found = pixels(reference.path())  # type: ignore[union-attr]
+            found = pixels(reference.path())
             assert sorted(found.shape) == sorted(volume.shape)
             assert np.sort(found, axis=None).tolist() == np.sort(volume, axis=None).tolist()
 
@@ -200,7 +200,7 @@ def test_a_loaded_cohort_of_arrays_can_be_saved_again(tmp_path: Path) -> None:
     Cohort.load(tmp_path / "two").save(tmp_path / "two")
     shutil.rmtree(tmp_path / "one")
     for study in Cohort.load(tmp_path / "two"):
-        assert pixels(study.inputs["volume"]["file"].path()).size == 210  # type: ignore[union-attr]
+        assert pixels(study.inputs["volume"]["file"].path()).size == 210
 
 
 def test_the_folder_of_unpacked_arrays_goes_with_the_cohort(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_an_input_of_its_own_that_is_gone_is_named_by_content(tmp_path: Path) ->
     cohort = Cohort.load(tmp_path / "c")
     shutil.rmtree(tmp_path / "c" / "inputs")
     with pytest.raises(InputError, match=r"no input .* of its own"):
-        cohort[0].inputs["volume"]["file"].path()  # type: ignore[union-attr]
+        cohort[0].inputs["volume"]["file"].path()
 
 
 def test_two_files_of_arrays_are_one_too_many(tmp_path: Path) -> None:

@@ -11,11 +11,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from medxmodal.cohort.case import PATIENT, STUDY, Case, Grouped, Tables
-from medxmodal.cohort.cells import parse_number
 from medxmodal.cohort.clock import Absolute, Clock, Moment, parse_absolute, zone_of
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec import CohortSpec
-from medxmodal.cohort.spec_base import HOURS, hours
+from medxmodal.cohort.spec_base import hours
 from medxmodal.cohort.spec_tables import EventTable, IndexSpec, Time
 from medxmodal.cohort.where import parse_where
 
@@ -183,9 +182,8 @@ def _hours(clock: Clock) -> float:
 
 def _index(cells: Mapping[str, str | None], time: Time, zone: ZoneInfo | None) -> Index | None:
     if time.unit is not None:
-        numbers = [n for c in time.column if (n := parse_number(cells.get(c) or "")) is not None]
-        finite = [n * HOURS[time.unit] for n in numbers if n == n and abs(n) < float("inf")]
-        return Index(Clock(None, zone), Moment(max(finite), max(finite))) if finite else None
+        moment = Clock(None, zone).moment(cells, time)
+        return Index(Clock(None, zone), moment) if moment else None
     spans = [s for c in time.column if (s := parse_absolute(cells.get(c) or "", zone)) is not None]
     if not spans:
         return None

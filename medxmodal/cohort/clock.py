@@ -16,6 +16,8 @@ from medxmodal.cohort.spec_tables import Time
 from medxmodal.errors import SpecError
 
 DAY = timedelta(days=1)
+LONGEST = 1e8
+"""Hours, or some 11,000 years: a number beyond is no time."""
 _WEEK = re.compile(r"\d{4}-?W\d\d")
 
 
@@ -97,6 +99,18 @@ def _with_zone(text: str, zone: ZoneInfo | None) -> str:
         return text
 
 
+def relative_hours(text: str, unit: str) -> float | None:
+    """A relative time in hours; None when it is no number, or longer than any record.
+
+    Example:
+        >>> relative_hours("-90", "min"), relative_hours("1e300", "h")
+        (-1.5, None)
+    """
+    number = parse_number(text)
+    hours = math.nan if number is None else number * HOURS[unit]
+    return hours if abs(hours) <= LONGEST else None
+
+
 @dataclass(frozen=True)
 class Clock:
     """A record's clock.
@@ -118,10 +132,8 @@ class Clock:
         if cell is None:
             return None
         if unit is not None:
-            number = parse_number(cell)
-            if number is None or not math.isfinite(number):
-                return None
-            return Moment(number * HOURS[unit], number * HOURS[unit])
+            hours = relative_hours(cell, unit)
+            return None if hours is None else Moment(hours, hours)
         when = parse_absolute(cell, self.zone)
         if when is None or self.zero is None:
             return None

@@ -197,7 +197,11 @@ class NumberReader(Reader):
         if take == "worst":
             low, high = self.column.reference or (0.0, 0.0)
             return max(values, key=lambda v: max(low - v.value, v.value - high)).value
-        return _AGGREGATES[take](values)
+        found = _AGGREGATES[take](values)
+        if found is not None and not math.isfinite(found):
+            self.set_to_missing["not finite"] += 1
+            return None
+        return found
 
     def check(self, *, final: bool) -> None:
         """Raise SpecError when the column as a whole is not what the spec says."""
@@ -227,7 +231,8 @@ def _trend(values: list[Timed]) -> float | None:
         return None
     numbers = np.array([v.value for v in values])
     centred = days - days.mean()
-    slope = float(centred @ (numbers - numbers.mean()) / (centred @ centred))
+    with np.errstate(all="ignore"):  # values near the end of what a number can be
+        slope = float(centred @ (numbers - numbers.mean()) / (centred @ centred))
     noise = 1e-12 * float(np.abs(numbers).max()) / float(np.ptp(days))
     return 0.0 if abs(slope) <= noise else float(f"{slope:.9g}")
 
@@ -237,7 +242,7 @@ _AGGREGATES: dict[str, Callable[[list[Timed]], float | None]] = {
     "last": lambda values: values[-1].value,
     "min": lambda values: min(v.value for v in values),
     "max": lambda values: max(v.value for v in values),
-    "mean": lambda values: float(f"{math.fsum(v.value for v in values) / len(values):.9g}"),
+    "mean": lambda values: float(f"{math.fsum(v.value / len(values) for v in values):.9g}"),
     "trend": _trend,
 }
 

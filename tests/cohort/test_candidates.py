@@ -96,8 +96,8 @@ def test_another_column_of_the_event(ward: Any) -> None:
 
 
 def test_offsets_of_many_years_before_and_after(ward: Any) -> None:
-    visits(ward, -1e9, 1e9, 1e300, -1e300, take="each")
-    assert len(ends(ward)) == 4
+    visits(ward, 5e9, -5e9, 0, 1e300, -1e300, take="each")  # ten thousand years; what is longer is no time
+    assert len(ends(ward)) == 3
     assert ends(ward) == sorted(ends(ward))
 
 

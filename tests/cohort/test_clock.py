@@ -128,6 +128,12 @@ def test_a_relative_time_that_is_no_number_is_no_time(text: str | None) -> None:
     assert at({"t": text}, "t", unit="min") is None
 
 
+def test_a_relative_time_longer_than_any_record_is_no_time() -> None:
+    for text in ("1e308", "-1e308", "12000", "-12000"):
+        assert at({"t": text}, "t", unit="a") is None
+    assert at({"t": "-12000"}, "t", unit="min") == Moment(-200, -200)
+
+
 def test_of_several_times_the_latest_counts() -> None:
     assert at({"taken": "10", "entered": "90"}, "taken", "entered", unit="min") == Moment(1.5, 1.5)
     assert at({"taken": "90", "entered": "10"}, "taken", "entered", unit="min") == Moment(1.5, 1.5)

@@ -214,6 +214,13 @@ def test_a_trend_is_the_slope_a_day(read_events: Any) -> None:
     assert read_events((0, "3"), (720, "3"), **spec) == 0.0
 
 
+def test_aggregates_of_numbers_at_the_end_of_what_a_number_can_be(read_events: Any) -> None:
+    events = [(0, "1.7e308"), (10, "1.7e308"), (20, "-1.7e308")]
+    assert read_events(*events[:2], type="number", take="mean") == 1.7e308
+    found = read_events(*events, whole=True, type="number", take="trend")
+    assert (found.values, found.set_to_missing) == ([None], {"not finite": 1})
+
+
 def test_a_count_is_of_rows_and_zero_where_there_are_none(read_events: Any) -> None:
     assert read_events((2000, "1"), type="number", take="count") == 0.0
     assert read_events((0, ""), (1, "word"), type="number", take="count") == 2.0

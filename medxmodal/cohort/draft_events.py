@@ -9,12 +9,17 @@ from dataclasses import dataclass, replace
 from medxmodal.cohort.cells import parse_number
 from medxmodal.cohort.draft_columns import ColumnDrafter
 from medxmodal.cohort.draft_gather import Known
-from medxmodal.cohort.draft_label import is_outcome, leaks_by_name, leaks_in_events
+from medxmodal.cohort.draft_label import guess_label, is_outcome, leaks_by_name, leaks_in_events
 from medxmodal.cohort.draft_roles import is_safe_name, unit_of_offset
 from medxmodal.cohort.draft_yaml import Pages, entry, flow, is_safe, quoted, scalar, slug, ticked
 from medxmodal.cohort.profile import Profile
 
 MOST_SERIES, MOST_PARTS, MOST_LONG, MOST_COLUMNS = 3, 6, 5, 12
+_RELATIVE = re.compile(
+    r"offset|^(days?|hours?|minutes?|mins?|time|tage?|stunden?)$|(days?|hours?|min|minutes)_(from|since|after)|"
+    r"rel(ative)?_?(time|day)",
+    re.IGNORECASE,
+)
 _ENTERED = re.compile(r"enter|entry|record(ed)?|result(ed)?|issued|verified", re.IGNORECASE)
 _OTHER_TIMES = re.compile(r"stop|end|cancel|discharge|drugorder|prior|order", re.IGNORECASE)
 _ITEM = re.compile(r"label|item|code|test|param|name$|analyte|lab(or)?name|variable|messgröße", re.IGNORECASE)
@@ -48,7 +53,7 @@ class Link:
     @property
     def tree(self) -> dict[str, object]:
         """As a spec has it."""
-        tree: dict[str, object] = {"file": self.known.sample.path, "key": self.key}
+        tree = self.known.sample.tree | {"key": self.key}
         if self.equals:
             tree["equals"] = self.equals
         if self.times:
@@ -74,7 +79,7 @@ def link(known: Known, records: Known, patient: str, study: str | None, taken: s
         name += "_2"
     taken.add(name)
     others = [p for p in known.columns.values() if p.name != key and not p.identifies]
-    offsets = [p for p in others if re.search("offset", p.name, re.I) and p.is_number and p.filled]
+    offsets = [p for p in others if _RELATIVE.search(p.name) and p.is_number and p.filled]
     dates = [p for p in others if p.is_dated and p.filled > 0.5 * p.rows]
     chosen = _times(offsets) or _times([p for p in dates if p.is_time])
     unit = unit_of_offset(chosen[0]) if offsets and chosen else ""
@@ -187,9 +192,9 @@ def _tables(links: Sequence[Link], used: Sequence[str], pages: Pages) -> None:
             why = "" if one.times else "  # no times: counts as known at any time"
             pages.put("tables", f"  # {one.name}: {flow(one.tree)}{why}")
     for one in links:
-        for name, facts in one.known.columns.items():
+        for facts in one.known.columns.values():
             if not one.times and is_outcome(facts):
-                label = {"name": slug(name), "from": one.name, "column": name}
+                label = {**guess_label([facts]).tree, "from": one.name}
                 classes = ", ".join(f"{text} ({count})" for text, count in facts.counts.most_common(3))
                 pages.put("label", f"# or {flow(label)}: {classes}")
 
@@ -303,5 +308,8 @@ def _part(found: Link) -> str:
     if not texts:
         return ""
     best = max(texts, key=lambda p: (p.distinct > 20, p.length))
-    tree = {"from": found.name, "line": f"{{{best.name}}}", "heading": found.name.replace("_", " ")}
+    more = [p for p in texts if p is not best and re.search(r"(text|value|result|string)$", p.name, re.I)]
+    second = max(more, key=lambda p: p.length, default=None)
+    line = f"{{{best.name}}}" + (f" {{{second.name}}}" if second else "")
+    tree = {"from": found.name, "line": line, "heading": found.name.replace("_", " ")}
     return f"      - {flow(tree)}"

@@ -41,7 +41,9 @@ class Known:
 
     @property
     def name(self) -> str:
-        """The stem of its file's name."""
+        """The name of its sheet, or the stem of its file's name."""
+        if self.sample.sheet:
+            return self.sample.sheet
         name = PurePosixPath(self.sample.path).name
         return name[: len(name) - len(ending_of(name))]
 
@@ -69,8 +71,11 @@ def gather(data: Path, found: Survey) -> tuple[list[Known], list[str]]:
         budget -= len(chosen)
         left += [str(path) for path in rest]
         read = [(path, sample_table(data, str(path))) for path in chosen]
-        left += [str(path) for path, sample in read if sample is None]
-        samples += _joined([(path, sample) for path, sample in read if sample is not None], paths)
+        left += [str(path) for path, found_there in read if not found_there]
+        samples += [one for _, found_there in read for one in found_there if one.sheet]
+        samples += _joined(
+            [(p, one) for p, found_there in read for one in found_there if not one.sheet], paths
+        )
     known = [Known(s, {c: profile(s.table, c) for c in s.table.columns}) for s in samples]
     return known, left
 

@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from medxmodal.cohort.sources.csv_table import read_csv
 from medxmodal.cohort.sources.grid import Lines, to_records
@@ -21,6 +22,7 @@ MAX_BYTES = 2 << 20
 """Of a text table so many unpacked bytes are looked at."""
 MAX_ROWS = 5000
 """Of a spreadsheet or Parquet file so many rows."""
+MOST_SHEETS = 20
 MAX_FILE = 64 << 20
 """A spreadsheet or a JSON list larger than this is not looked at: it would have to be read whole."""
 
@@ -34,21 +36,41 @@ class Sample:
         table: Its rows.
         whole: Whether these are all.
         files: How many files it is made of.
+        sheet: Name of its sheet, where a workbook has several.
     """
 
     path: str
     table: Table
     whole: bool
     files: int = 1
+    sheet: str | None = None
+
+    @property
+    def tree(self) -> dict[str, object]:
+        """Where it lies, as a spec has it."""
+        tree: dict[str, object] = {"file": self.path}
+        return tree | ({"sheet": self.sheet} if self.sheet else {})
+
+    @property
+    def shown(self) -> str:
+        """How guesses name it."""
+        return f"{self.path} (sheet {self.sheet})" if self.sheet else self.path
 
 
-def sample_table(folder: Path, path: str) -> Sample | None:
-    """The beginning of a table; None where it cannot be read or has no rows."""
-    try:
-        table, whole = _read(folder / path)
-    except (MedxmodalError, OSError, EOFError, zlib.error, ValueError):
-        return None  # what cannot be read cannot be guessed from; the build says why
-    return Sample(path, table, whole) if table.rows else None
+def sample_table(folder: Path, path: str) -> list[Sample]:
+    """The beginning of a table, of each sheet of a workbook; none of what cannot be read or has no rows."""
+    found = []
+    sheets: list[str | None] = [None]
+    if ending_of(path) in {".xlsx", ".xlsm"}:
+        sheets = _sheets(folder / path)
+    for sheet in sheets:
+        try:
+            table, whole = _read(folder / path, sheet)
+        except (MedxmodalError, OSError, EOFError, zlib.error, ValueError):
+            continue  # what cannot be read cannot be guessed from; the build says why
+        if table.rows:
+            found.append(Sample(path, table, whole, sheet=sheet))
+    return found
 
 
 def ending_of(name: str) -> str:
@@ -57,10 +79,10 @@ def ending_of(name: str) -> str:
     return max((e for e in ENDINGS if lower.endswith(e)), key=len, default="")
 
 
-def _read(path: Path) -> tuple[Table, bool]:
+def _read(path: Path, sheet: str | None) -> tuple[Table, bool]:
     ending = ending_of(path.name)
     if ending in {".xlsx", ".xlsm"}:
-        lines, whole = _sheet(path)
+        lines, whole = _sheet(path, sheet)
         return _table(lines), whole
     if ending == ".parquet":
         lines, whole = _parquet(path)
@@ -99,7 +121,23 @@ def _csv(data: bytes, whole: bool, delimiter: str | None) -> Lines:
     raise InputError("the beginning of the table cannot be read")
 
 
-def _sheet(path: Path) -> tuple[Lines, bool]:
+def _sheets(path: Path) -> list[str | None]:
+    """The names of the sheets; of the only one none."""
+    try:
+        names = [page.title for page in _book(path).worksheets][:MOST_SHEETS]
+    except (InputError, OSError):
+        return []
+    return list(names) if len(names) > 1 else [None]
+
+
+def _sheet(path: Path, sheet: str | None) -> tuple[Lines, bool]:
+    page = _book(path).worksheets[0] if sheet is None else _book(path)[sheet]
+    page.reset_dimensions()
+    rows = [list(row) for row in page.iter_rows(values_only=True, max_row=MAX_ROWS + 1)]
+    return Lines(rows), len(rows) <= MAX_ROWS
+
+
+def _book(path: Path) -> Any:  # noqa: ANN401 - openpyxl carries no types
     import openpyxl
 
     if path.stat().st_size > MAX_FILE:
@@ -110,13 +148,9 @@ def _sheet(path: Path) -> tuple[Lines, bool]:
                 raise InputError("the workbook is too large to look at")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about spreadsheet extensions that hold no values
-            book = openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
-            page = book[book.sheetnames[0]]
-            page.reset_dimensions()
-            rows = [list(row) for row in page.iter_rows(values_only=True, max_row=MAX_ROWS + 1)]
+            return openpyxl.load_workbook(io.BytesIO(path.read_bytes()), read_only=True, data_only=True)
     except (zipfile.BadZipFile, LookupError, TypeError, AttributeError, RuntimeError, SyntaxError) as error:
         raise InputError("the workbook cannot be read") from error
-    return Lines(rows), len(rows) <= MAX_ROWS
 
 
 def _parquet(path: Path) -> tuple[Lines, bool]:

@@ -61,7 +61,7 @@ class _TableDrafter:
         """All sections."""
         pages, known = self.pages, self.records
         if not known.sample.whole:
-            pages.say(f"{known.sample.path} is large: its first {known.rows} rows were looked at.")
+            pages.say(f"{known.sample.shown} is large: its first {known.rows} rows were looked at.")
         masks = {n.column for n in self.namings.values() if n.kind == "mask"}
         patient = patient_of(known, masks, pages)
         study = study_of(known, patient, masks)
@@ -85,7 +85,7 @@ class _TableDrafter:
         self._modalities(links, leaks, patient)
 
     def _head(self, patient: str, study: str | None) -> None:
-        table: dict[str, object] = {"file": self.records.sample.path, "patient": patient}
+        table = self.records.sample.tree | {"patient": patient}
         if study:
             table["study"] = study
             self.pages.say(f"'{study}' is the study id.")
@@ -98,16 +98,16 @@ class _TableDrafter:
         for known in self.others:
             found = link(known, self.records, patient, study, taken) if own else None
             if found is None:
-                unlinked.append(known.sample.path)
+                unlinked.append(known.sample.shown)
             else:
                 links.append(found)
         if links:
             self.pages.say(
-                f"{self.records.sample.path} is the table of records; {len(links)} more tables belong to it."
+                f"{self.records.sample.shown} is the table of records; {len(links)} more tables belong to it."
             )
         if unlinked:
             few = ", ".join(sorted(unlinked)[:10]) + (" and more" if len(unlinked) > 10 else "")
-            self.pages.say(f"{self.records.sample.path} is the table of studies; not used: {few}.")
+            self.pages.say(f"{self.records.sample.shown} is the table of studies; not used: {few}.")
         return one_unit(links)
 
     def _index_time(self, links: list[Link]) -> bool:

@@ -42,13 +42,11 @@ _NAMED = {
     ),
     "person": re.compile(
         r"(?<![a-z])(sur|last|first|given|family|middle|maiden|birth|full|patient|patienten|doctor|mother|"
-        r"father|vor|nach|familien|geburts)[_ -]?names?(?![a-z])|^(name|names)$|e-?mail|phone|^tel\b|^tel[_.]|fax\b|mobile|telefon|handy|"
-        r"address|anschrift|stra(ss|ß)e|street|\bzip\b|post(al)?[_ -]?code|postleitzahl|^plz$|wohnort|"
-        r"social[_ -]?sec|"
-        r"\bssn\b|insurance|versicher|krankenkasse|passport|licen[cs]e[_ -]?(no|number|plate)|physician$|"
-        r"referr(er|ing)|\barzt\b|hausarzt|behandler|therapeut|operator|"
-        r"radiologist|\bmrn\b|medical[_ -]?record|^aufnahmenummer$|"
-        r"patient ?id ?/ ?name",
+        r"father|vor|nach|familien|geburts)[_ -]?names?(?![a-z])|^names?$|e-?mail|phone|^tel\b|^tel[_.]|"
+        r"fax\b|mobile|telefon|handy|address|anschrift|stra(ss|ß)e|street|\bzip\b|post(al)?[_ -]?code|"
+        r"postleitzahl|^plz$|wohnort|social[_ -]?sec|\bssn\b|insurance|versicher|krankenkasse|passport|"
+        r"licen[cs]e[_ -]?(no|number|plate)|physician$|referr(er|ing)|\barzt\b|hausarzt|behandler|therapeut|"
+        r"operator|radiologist|\bmrn\b|medical[_ -]?record|^aufnahmenummer$|patient ?id ?/ ?name",
         re.IGNORECASE,
     ),
     "birth": re.compile(
@@ -69,7 +67,8 @@ _TIME = re.compile(
     r"date|time|day$|datum|zeit|admitted|timestamp|\bam$|\b(on|at)$|_(on|at)$|aufnahme", re.IGNORECASE
 )
 _TITLED = re.compile(
-    r"^(dr|prof|mr|mrs|ms|herr|frau)\b\.? |^[^@ ]+@[^@ ]+\.[a-z]{2,}$|^(\+|0)\d[\d /()-]{6,}\d$|, (m\.?d\.?|phd)$",
+    r"^(dr|prof|mr|mrs|ms|herr|frau)\b\.? |^[^@ ]+@[^@ ]+\.[a-z]{2,}$|^(\+|0)\d[\d /()-]{6,}\d$|"
+    r", (m\.?d\.?|phd)$",
     re.IGNORECASE,
 )
 _DATE = re.compile(r"(^|[_ ])(date|datum)([_ ]|$)", re.IGNORECASE)
@@ -177,7 +176,7 @@ class Profile:
 
     @property
     def identifies(self) -> bool:
-        """Whether the cells may tell who somebody is, by the column's name or titles and addresses in them."""
+        """Whether the cells may tell who somebody is, by the column's name or by titles in them."""
         return self.named_like("person") or self.named_like("birth") or self._titled
 
     @cached_property

@@ -51,7 +51,7 @@ def test_offsets_of_all_tables_count_in_one_unit(tmp_path: Path, rng: np.random.
         for _ in range(400)
     ]  # fmt: skip
     early = [
-        {"stay_id": 100 + i, "noteoffset": int(rng.integers(1, 90)), "notetext": f"He says {i} things of pain"}
+        {"stay_id": 100 + i, "noteoffset": int(rng.integers(1, 90)), "notetext": f"He says {i} things"}
         for i in range(PEOPLE)
     ]  # fmt: skip
     write(data / "vitals.csv", vitals)
@@ -101,7 +101,8 @@ def test_tables_with_dates_that_cannot_be_read_are_no_inputs(
 ) -> None:
     write(tmp_path / "clinic" / "patients.csv", stays(rng))
     labs = [
-        {"patient_id": f"P{i % 20}", "taken": f"{1 + i % 28}.3.2021", "sodium": 130 + i % 15} for i in range(90)
+        {"patient_id": f"P{i % 20}", "taken": f"{1 + i % 28}.3.2021", "sodium": 130 + i % 15}
+        for i in range(90)
     ]  # fmt: skip
     write(tmp_path / "clinic" / "labs.csv", labs)
     draft = draft_spec(tmp_path / "clinic")
@@ -122,6 +123,29 @@ def test_tables_of_one_layout_are_one(tmp_path: Path, rng: np.random.Generator) 
     assert len({study.site for study in cohort}) == 3
 
 
+def test_sheets_of_a_workbook_are_tables(tmp_path: Path, rng: np.random.Generator) -> None:
+    import pandas as pd
+
+    (tmp_path / "clinic").mkdir()
+    visits = [
+        {"patient_id": f"P{i % 20}", "days": int(rng.integers(-9, 0)), "sodium": 130 + i % 15}
+        for i in range(90)
+    ]  # fmt: skip
+    with pd.ExcelWriter(tmp_path / "clinic" / "study.xlsx") as book:
+        pd.DataFrame({"how": ["to read"], "this": ["book"]}).to_excel(book, sheet_name="Legend", index=False)
+        pd.DataFrame(stays(rng)).to_excel(book, sheet_name="Patients", index=False)
+        pd.DataFrame(visits).to_excel(book, sheet_name="Lab values", index=False)
+    draft = draft_spec(tmp_path / "clinic")
+    spec = parsed(draft)
+    assert (spec.table.file, spec.table.sheet) == ("study.xlsx", "Patients")
+    (labs,) = spec.tables.values()
+    assert (labs.sheet, labs.key, labs.equals) == ("Lab values", "patient_id", "patient_id")
+    assert labs.time is not None
+    assert (labs.time.column, labs.time.unit) == (["days"], "d")
+    assert any("sheet Legend" in guess for guess in draft.guesses)
+    assert len(Cohort.from_spec(spec, tmp_path / "clinic", keys=tmp_path / "keys")) == PEOPLE
+
+
 def hospital(rng: np.random.Generator) -> list[dict[str, Any]]:
     """Everything that tells who somebody is, in columns that say so and in some that do not."""
     return [
@@ -138,7 +162,7 @@ def hospital(rng: np.random.Generator) -> list[dict[str, Any]]:
             "Aufnahmedatum": f"2021-03-{1 + i % 28:02d}",
             "Alter": int(rng.integers(20, 90)),
             "Gewicht": "Erika Mustermann" if i % 9 == 0 else int(rng.integers(40, 99)),
-            "Anamnese": f"Frau Mustermann{i} kam am 3.4.2021 zu uns und klagte über viele Dinge, die weh tun.",
+            "Anamnese": f"Frau Mustermann{i} kam am 3.4.2021 und klagte über viele Dinge, die weh tun.",
             "Histologie": "maligne" if rng.random() < 0.4 else "benigne",
         }
         for i in range(PEOPLE)
@@ -169,7 +193,7 @@ def test_a_column_of_free_text_is_no_label_and_shows_no_values(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     rows = [
-        {"patient_id": i, "status": f"seen by Anna Schmidt on day {i} of a long stay with disease {i}", "age": i}
+        {"patient_id": i, "status": f"seen by Anna Schmidt on day {i} of a long stay, disease {i}", "age": i}
         for i in range(40)
     ]  # fmt: skip
     write(tmp_path / "clinic" / "t.csv", rows)

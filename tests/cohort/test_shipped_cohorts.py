@@ -440,3 +440,19 @@ def test_a_bulk_export_in_part(shared_data: Path, tmp_path: Path) -> None:
     assert set(cohort.patients) <= here
     assert sum(study.has("text") for study in cohort) > len(cohort) / 2
     assert all(inputs(study, "tabular")["medications"] == 0 for study in cohort)
+
+
+def test_the_names_and_order_of_fhir_files_change_no_fingerprint(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "fhir_synthea"
+    names = sorted(path.name for path in source.glob("*.json.gz"))[::12]
+    for folder, order in (("one", names), ("two", names[::-1])):
+        (tmp_path / folder).mkdir()
+        for i, name in enumerate(order):
+            bundle = json.loads(gzip.decompress((source / name).read_bytes()))
+            if folder == "two":
+                bundle["entry"] = bundle["entry"][:1] + bundle["entry"][:0:-1]
+            (tmp_path / folder / f"{i:03}.json").write_text(json.dumps(bundle))
+    spec = CohortSpec.read("fhir_synthea").model_copy(update={"label": None})
+    one, two = (Cohort.from_spec(spec, tmp_path / folder) for folder in ("one", "two"))
+    assert len(one) == len(two) > 20
+    assert one.fingerprint == two.fingerprint

@@ -40,6 +40,7 @@ class Link:
         times: Its columns with times; none where it has no times.
         unit: Unit of relative times; empty for dates.
         dated: Whether it has dates that cannot be read, so that nothing of it may be used.
+        rare: Whether hardly any record has a row in it.
     """
 
     known: Known
@@ -49,6 +50,7 @@ class Link:
     times: tuple[str, ...]
     unit: str
     dated: bool
+    rare: bool
 
     @property
     def tree(self) -> dict[str, object]:
@@ -65,7 +67,7 @@ class Link:
     def usable(self) -> bool:
         """Whether its rows may become inputs."""
         after = _AFTER.search(self.known.name) or _STAFF.search(self.known.name)
-        return bool(self.times) and not after and not self.dated
+        return bool(self.times) and not after and not self.dated and not self.rare
 
 
 def link(known: Known, records: Known, patient: str, study: str | None, taken: set[str]) -> Link | None:
@@ -84,7 +86,8 @@ def link(known: Known, records: Known, patient: str, study: str | None, taken: s
     chosen = _times(offsets) or _times([p for p in dates if p.is_time])
     unit = unit_of_offset(chosen[0]) if offsets and chosen else ""
     dated = bool(dates) and not chosen
-    return Link(known, name, key, equals, tuple(p.name for p in chosen), unit, dated)
+    rare = known.sample.whole and known.columns[key].distinct < 0.05 * records.rows
+    return Link(known, name, key, equals, tuple(p.name for p in chosen), unit, dated, rare)
 
 
 def _key(known: Known, records: Known, patient: str, study: str | None) -> tuple[str, str | None] | None:

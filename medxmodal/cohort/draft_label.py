@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medxmodal.cohort.draft_yaml import is_safe, quoted, slug, ticked
 from medxmodal.cohort.profile import Profile
@@ -14,7 +14,7 @@ from medxmodal.cohort.sources.rows import Table
 MOST_CLASSES = 6
 LONGEST = 40
 """Longer texts are no classes, and may tell of somebody."""
-MOST_NAMED = 30
+MOST_NAMED = 60
 """Classes of a column that is called a label."""
 PURE = 0.95
 """A column that guesses the label right this often, from its values alone, is likely a leak."""
@@ -124,7 +124,8 @@ def _may_be_label(found: Profile) -> bool:
 
 def _is_class(counted: tuple[str, int]) -> bool:
     """Whether a value may be shown: it is short and there is more than one such record."""
-    return len(counted[0]) <= LONGEST and "\n" not in counted[0] and counted[1] > 1
+    text, count = counted
+    return len(text) <= LONGEST and count > 1 and "\n" not in text and not ("'" in text and '"' in text)
 
 
 def _paired(found: Profile) -> bool:
@@ -136,7 +137,7 @@ def _paired(found: Profile) -> bool:
 
 def _by_values(best: Profile, rivals: tuple[str, ...], also: str) -> LabelGuess:
     common = [text for text, _ in best.counts.most_common()]
-    if best.is_number and best.distinct > 2 and min(best.values) == 0 and is_safe(best.name):
+    if best.is_number and best.distinct > 2 and best.values[:1] == [0.0] and is_safe(best.name):
         above = sum(value > 0 for value in best.values)
         words = f"'{best.name}' is the label: above 0 is positive ({above} of {best.filled} rows)"
         return LabelGuess(best.name, "", "", (), words + also, f"{ticked(best.name)} > 0", rivals)
@@ -150,9 +151,14 @@ def _by_values(best: Profile, rivals: tuple[str, ...], also: str) -> LabelGuess:
         others = (*others, "")  # more than one: only a rule then says who is positive
     if len(others) > 1 or (others and not clear):
         positive = positive if clear else common[0]
-        if is_safe(best.name):
-            words = f"'{best.name}' is the label: '{positive}' ({best.counts[positive]}) against all others"
-            rule = f"{ticked(best.name)} == {quoted(positive)}"
+        if not is_safe(best.name) or not _is_class((positive, 2)):
+            return replace(NONE, words=f"'{best.name}' may be the label, of several classes: add it by hand.")
+        else:
+            # `COVID-19, ARDS` is no other disease than `COVID-19`.
+            count = sum(n for text, n in best.counts.items() if positive in text)
+            sign = "==" if count == best.counts[positive] else "contains"
+            words = f"'{best.name}' is the label: {sign} '{positive}' ({count}) against all others"
+            rule = f"{ticked(best.name)} {sign} {quoted(positive)}"
             return LabelGuess(best.name, positive, "", (), words + also, rule, rivals)
     classes = " against ".join(f"'{t}' ({best.counts[t]})" for t in (positive, negative))
     words = f"'{best.name}' is the label, {classes}"
@@ -238,7 +244,10 @@ def _target(cell: str | None, label: LabelGuess) -> bool | None:
     if label.rule.endswith("is not missing"):
         return cell is not None
     if label.rule and label.positive:
-        return None if cell is None else cell == label.positive
+        same = cell is not None and (
+            cell == label.positive or ("contains" in label.rule and label.positive in cell)
+        )
+        return None if cell is None else same
     if label.rule:
         return None if cell is None else cell not in {"0", "0.0"}
     return cell == label.positive if cell in {label.positive, label.negative} else None

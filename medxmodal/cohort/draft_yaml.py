@@ -116,7 +116,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = '"' if set(text) & _SIGNS and not set(text) & set('"\\\n') else None
+    broken = len(text.splitlines()) > 1 or text != text.strip()  # a line of its own would end a comment
+    style = '"' if broken or (set(text) & _SIGNS and not set(text) & set('"\\')) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

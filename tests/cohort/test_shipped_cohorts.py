@@ -360,7 +360,10 @@ def test_hippocampi_in_part(shared_data: Path, tmp_path: Path) -> None:
 
 
 def test_the_brain_s_four_series(shared_data: Path, tmp_path: Path) -> None:
-    cohort = Cohort.from_spec("dicom_brain", shared_data / "dicom_brain", keys=tmp_path / "keys")
+    spec = CohortSpec.read("dicom_brain").model_copy(update={"ids": "keyed"})
+    cohort = Cohort.from_spec(spec, shared_data / "dicom_brain", keys=tmp_path / "keys")
+    assert "PGBM" not in repr(cohort.studies)
+    assert Cohort.from_spec("dicom_brain", shared_data / "dicom_brain")[0].patient_id == "PGBM-003"
     assert balanced(cohort)
     (study,) = cohort
     assert set(study.inputs) == {"t1", "t1_contrast", "flair", "t2"}

@@ -39,7 +39,7 @@ def patient_of(known: Known, masks: set[str], pages: Pages) -> str:
     full = [
         p for p in known.columns.values()
         if p.filled >= 0.9 * rows and p.distinct > 1 and p.name not in {*masks, FILE} and not p.is_dated
-        and not p.named_like("birth") and "`" not in p.name
+        and not p.named_like("birth") and not set(p.name) & set("{}`")
     ]  # fmt: skip
     named = [p for p in full if p.named_like("patient") and not p.named_like("study") and _is_id(p)]
     strong = [p for p in named if _STRONG.search(p.name)]
@@ -76,7 +76,8 @@ def study_of(known: Known, patient: str, taken: set[str]) -> str | None:
     """The study id: unique, and called so."""
     fit = [
         p for p in known.columns.values()
-        if known.unique(p.name) and p.name != patient and p.name not in taken and not p.is_note
+        if known.unique(p.name) and p.name != patient and not set(p.name) & set("{}`")
+        and p.name not in taken and not p.is_note
         and not p.is_dated and p.named_like("study") and not (p.is_number and not _is_id(p))
     ]  # fmt: skip
     return fit[0].name if fit else None

@@ -59,9 +59,10 @@ def test_a_draft_builds_as_it_is(tmp_path: Path) -> None:
     assert spec.name == "my_clinic_2021"
     assert spec.ids == "keyed"
     assert spec.table.patient == "patient_id"
+    assert spec.label is not None
     assert (spec.label.positive, spec.label.negative) == ("malignant", "benign")
     assert spec.site.column == "hospital"
-    columns = spec.modalities["tabular"].columns  # type: ignore[union-attr]
+    columns: dict[str, Any] = spec.modalities["tabular"].columns  # type: ignore[union-attr]
     assert {name: column.type for name, column in columns.items()} == {
         "Age": "number",
         "CRP (mg/L)": "number",
@@ -112,8 +113,43 @@ def test_column_names_that_yaml_would_misread(tmp_path: Path, names: dict[str, s
     rows = [{names.get(k, k): v for k, v in row.items()} for row in people()]
     data = write(tmp_path / "clinic", rows)
     spec = drafted(data, tmp_path)
+    assert spec.label is not None
     assert {spec.table.patient, spec.label.column} <= set(rows[0])
     assert len(Cohort.from_spec(spec, data, keys=tmp_path / "keys")) == 60
+
+
+NASTY = [
+    "id", "Patient ID", "patient`id", "label", "class: x", "{x}", 'a"b', "it's", "date", "null", "true",
+    "# c", "- d", "crp_val", "crp_offset", "x_date", "stay_id", "icu_offset", "name", "& y", "*z", "!t", "@q",
+    "ä ö", "2", "2021-01-01", "from", "where", "and", "mask", "_file", "a\nb", "tab\tx", "outcome", "num", "status",
+    "x [",
+]  # fmt: skip
+ODD = [
+    "", "0", "1", "yes", "no", "it's", "a\"b'c", "malignant", "benign", "{x}", "x: y", "# no", "2021-01-02",
+    "1.5",
+    "<5", "?", "-1", "inf", "nan", "a&b", "a\nb", "x" * 70, "dead", "alive", "`", "null", "[1]", "- a",
+    "%", "*a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_whatever_columns_and_cells_are_called_the_draft_parses(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    data = tmp_path / "my data: 1"
+    data.mkdir()
+    for number in range(rng.integers(1, 4)):
+        columns = list(rng.choice(NASTY, rng.integers(2, 9), replace=False))
+        pools = [list(rng.choice(ODD, rng.integers(1, 5), replace=False)) for _ in columns]
+        with (data / f"t {number}.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(columns)
+            for i in range(rng.integers(1, 60)):
+                writer.writerow([f"k{i}" if n % 3 == 0 else rng.choice(p) for n, p in enumerate(pools)])
+    try:
+        draft = draft_spec(data)
+    except CohortError:
+        return  # nothing there could be an input
+    CohortSpec.parse(yaml.safe_load(draft.yaml))
 
 
 def test_the_larger_table_nearest_the_top_is_taken_and_others_are_named(tmp_path: Path) -> None:

@@ -121,8 +121,8 @@ def test_column_names_that_yaml_would_misread(tmp_path: Path, names: dict[str, s
 NASTY = [
     "id", "Patient ID", "patient`id", "label", "class: x", "{x}", 'a"b', "it's", "date", "null", "true",
     "# c", "- d", "crp_val", "crp_offset", "x_date", "stay_id", "icu_offset", "name", "& y", "*z", "!t", "@q",
-    "ä ö", "2", "2021-01-01", "from", "where", "and", "mask", "_file", "a\nb", "tab\tx", "outcome", "num", "status",
-    "x [",
+    "ä ö", "2", "2021-01-01", "from", "where", "and", "mask", "_file", "a\nb", "tab\tx", "outcome", "num",
+    "status", "x [",
 ]  # fmt: skip
 ODD = [
     "", "0", "1", "yes", "no", "it's", "a\"b'c", "malignant", "benign", "{x}", "x: y", "# no", "2021-01-02",

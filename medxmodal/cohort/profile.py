@@ -42,11 +42,12 @@ _NAMED = {
     ),
     "person": re.compile(
         r"(?<![a-z])(sur|last|first|given|family|middle|maiden|birth|full|patient|patienten|doctor|nurse|"
-        r"staff|user|author|mother|father|vor|nach|familien|geburts)[_ -]?names?(?![a-z])|^names?$|e-?mail|phone|"
-        r"^tel\b|^tel[_.]|fax\b|mobile|telefon|handy|address|anschrift|stra(ss|ß)e|street|\bzip\b|"
-        r"post(al)?[_ -]?code|postleitzahl|^plz$|wohnort|social[_ -]?sec|\bssn\b|insurance|versicher|krankenkasse|passport|"
-        r"licen[cs]e[_ -]?(no|number|plate)|physician$|referr(er|ing)|\barzt\b|hausarzt|behandler|therapeut|"
-        r"operator|radiologist|\bmrn\b|medical[_ -]?record|^aufnahmenummer$|patient ?id ?/ ?name",
+        r"staff|user|author|mother|father|vor|nach|familien|geburts)[_ -]?names?(?![a-z])|^names?$|"
+        r"e-?mail|phone|^tel\b|^tel[_.]|fax\b|mobile|telefon|handy|address|anschrift|stra(ss|ß)e|street|"
+        r"\bzip\b|post(al)?[_ -]?code|postleitzahl|^plz$|wohnort|social[_ -]?sec|\bssn\b|insurance|"
+        r"versicher|krankenkasse|passport|licen[cs]e[_ -]?(no|number|plate)|physician$|referr(er|ing)|"
+        r"\barzt\b|hausarzt|behandler|therapeut|operator|radiologist|\bmrn\b|medical[_ -]?record|"
+        r"^aufnahmenummer$|patient ?id ?/ ?name",
         re.IGNORECASE,
     ),
     "birth": re.compile(

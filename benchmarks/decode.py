@@ -18,10 +18,10 @@ from common import say, table, verdict
 from dicom import write_series
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 
-from medxmodal.cohort import decode as room
-from medxmodal.cohort.decode_cache import DecodedStore
-from medxmodal.cohort.decode_job import Job
-from medxmodal.cohort.decode_pool import DecodePool
+from medxmodal.cohort.decode import reference as room
+from medxmodal.cohort.decode.job import Job
+from medxmodal.cohort.decode.pool import DecodePool
+from medxmodal.cohort.decode.store import DecodedStore
 from medxmodal.cohort.root import FolderRoot
 from medxmodal.cohort.study import FileReference
 

@@ -26,8 +26,8 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from medxmodal.cohort.sources.dicom import scan_dicom
-from medxmodal.cohort.sources.dicom_decode import decode_dicom
+from medxmodal.cohort.sources.dicom.decode import decode_dicom
+from medxmodal.cohort.sources.dicom.scan import scan_dicom
 
 SLICES, SIDE, PAIRS, TARGET = 24, 512, 7, 0.8
 SYNTAXES = {

@@ -130,7 +130,7 @@ def _speed(folder: Path, repeats: int) -> dict[str, float]:
     """Seconds of each way, the best of several; the ways take turns."""
     import orjson
 
-    from medxmodal.cohort.sources.fhir_memory import no_cycles
+    from medxmodal.cohort.sources.fhir.memory import no_cycles
 
     files = sorted(folder.glob("*.ndjson"))
     lines = [line for path in files for line in path.read_bytes().splitlines()]
@@ -181,7 +181,7 @@ def _machine_gives(repeats: int) -> float:
 
 def _ours(files: list[Path], mode: str, workers: int) -> dict[str, float]:
     """Read everything to rows: seconds of the whole and of reading, processor seconds of the longest path."""
-    from medxmodal.cohort.sources.fhir import default_view, read_fhir, scratch_folder, suggest_buckets
+    from medxmodal.cohort.sources.fhir.read import default_view, read_fhir, scratch_folder, suggest_buckets
 
     views = {kind: default_view(kind) for kind in TYPES}
     own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from medxmodal.cohort import Cohort
-from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.spec.cohort_spec import CohortSpec
 from medxmodal.pipeline.train import train
 from medxmodal.recipe import Recipe
 

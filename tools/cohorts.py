@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from medxmodal import __version__
-from medxmodal.cohort.groups import proportion
-from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.describe.groups import proportion
+from medxmodal.cohort.spec.cohort_spec import CohortSpec
 from medxmodal.shipped import shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,8 +13,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from medxmodal.cohort import spec as specs
-from medxmodal.cohort import spec_base, spec_columns, spec_modalities, spec_rules, spec_tables
+from medxmodal.cohort.spec import base as spec_base
+from medxmodal.cohort.spec import cohort_spec as specs
+from medxmodal.cohort.spec import columns as spec_columns
+from medxmodal.cohort.spec import modalities as spec_modalities
+from medxmodal.cohort.spec import rules as spec_rules
+from medxmodal.cohort.spec import tables as spec_tables
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "cohort.schema.json"
 MODULES = (spec_base, spec_columns, spec_modalities, spec_rules, spec_tables, specs)

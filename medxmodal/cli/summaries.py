@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
-    from medxmodal.cohort.stream import Written
+    from medxmodal.cohort.engine.stream import Written
     from medxmodal.pipeline.demo import Demo
     from medxmodal.pipeline.evaluate import Evaluation
     from medxmodal.pipeline.explain import ExplanationsView

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from medxmodal.cohort.cohort import Cohort
-    from medxmodal.cohort.spec import CohortSpec
-    from medxmodal.cohort.split import Fold, by_site, by_time, inner_split, kfold, refuse_overlap
-    from medxmodal.cohort.split_nested import nested
-    from medxmodal.cohort.split_stable import StableSplit, hash_split
+    from medxmodal.cohort.spec.cohort_spec import CohortSpec
+    from medxmodal.cohort.split.folds import Fold, by_site, by_time, inner_split, kfold, refuse_overlap
+    from medxmodal.cohort.split.nested_folds import nested
+    from medxmodal.cohort.split.stable import StableSplit, hash_split
     from medxmodal.cohort.study import FileReference, Study
 
 __all__ = [
@@ -23,18 +23,18 @@ __all__ = [
 
 _HOMES = {
     "Cohort": "medxmodal.cohort.cohort",
-    "CohortSpec": "medxmodal.cohort.spec",
+    "CohortSpec": "medxmodal.cohort.spec.cohort_spec",
     "FileReference": "medxmodal.cohort.study",
-    "Fold": "medxmodal.cohort.split",
-    "StableSplit": "medxmodal.cohort.split_stable",
+    "Fold": "medxmodal.cohort.split.folds",
+    "StableSplit": "medxmodal.cohort.split.stable",
     "Study": "medxmodal.cohort.study",
-    "by_site": "medxmodal.cohort.split",
-    "by_time": "medxmodal.cohort.split",
-    "hash_split": "medxmodal.cohort.split_stable",
-    "inner_split": "medxmodal.cohort.split",
-    "kfold": "medxmodal.cohort.split",
-    "nested": "medxmodal.cohort.split_nested",
-    "refuse_overlap": "medxmodal.cohort.split",
+    "by_site": "medxmodal.cohort.split.folds",
+    "by_time": "medxmodal.cohort.split.folds",
+    "hash_split": "medxmodal.cohort.split.stable",
+    "inner_split": "medxmodal.cohort.split.folds",
+    "kfold": "medxmodal.cohort.split.folds",
+    "nested": "medxmodal.cohort.split.nested_folds",
+    "refuse_overlap": "medxmodal.cohort.split.folds",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from medxmodal.cohort.lineage import Lineage, code_versions, file_references
 from medxmodal.cohort.root import HASHED, MADE, file_sha256, walk
-from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.spec.cohort_spec import CohortSpec
 from medxmodal.cohort.study import Study
 from medxmodal.errors import CohortError
 from medxmodal.records import CodeChange, GoneInput, InputCheck

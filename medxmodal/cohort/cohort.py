@@ -13,21 +13,21 @@ import numpy as np
 from pydantic import ValidationError
 
 from medxmodal.cohort import folder as on_disk
-from medxmodal.cohort.build import Built, build
+from medxmodal.cohort.engine.flow import FlowLog
+from medxmodal.cohort.engine.job import Built, build
+from medxmodal.cohort.engine.store import Validation
+from medxmodal.cohort.engine.tally import Tally
 from medxmodal.cohort.fingerprint import cohort_fingerprint, study_content
-from medxmodal.cohort.flow import FlowLog
 from medxmodal.cohort.identity import Kept, Keyed
 from medxmodal.cohort.keys import check_apart
-from medxmodal.cohort.leak_probe import leak_probe
 from medxmodal.cohort.lineage import Lineage
-from medxmodal.cohort.quality import blocking, quality_of
+from medxmodal.cohort.quality.leak_probe import leak_probe
+from medxmodal.cohort.quality.log import blocking, quality_of
 from medxmodal.cohort.root import MADE, FolderRoot
-from medxmodal.cohort.spec import CohortSpec
-from medxmodal.cohort.split import hold_out, put_aside, refuse_overlap
-from medxmodal.cohort.split_stable import hash_split
-from medxmodal.cohort.store import Validation
+from medxmodal.cohort.spec.cohort_spec import CohortSpec
+from medxmodal.cohort.split.folds import hold_out, put_aside, refuse_overlap
+from medxmodal.cohort.split.stable import hash_split
 from medxmodal.cohort.study import FileReference, Study
-from medxmodal.cohort.tally import Tally
 from medxmodal.errors import CohortError
 from medxmodal.records import DescribeRecord, FailedStudy, Flow, Quality
 
@@ -334,7 +334,7 @@ class Cohort(Sequence[Study]):
 
     def describe(self) -> DescribeRecord:
         """Co-occurrence, flow, Table 1, missingness and quality."""
-        from medxmodal.cohort.describe import describe
+        from medxmodal.cohort.describe.describe import describe
 
         return describe(self)
 

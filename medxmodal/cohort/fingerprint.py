@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from medxmodal.cohort.root import MADE
-from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.spec.cohort_spec import CohortSpec
 from medxmodal.cohort.study import FileReference, Study, Value, joined_sha256
 
 _WORDING = {"title", "licence", "cite", "table", "tables", "ids"}

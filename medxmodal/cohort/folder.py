@@ -10,8 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medxmodal.cohort.located import several
-from medxmodal.cohort.spec import CategoryColumn, CohortSpec, FileInput, TabularSpec, TimeseriesSpec
+from medxmodal.cohort.engine.located import several
+from medxmodal.cohort.spec.cohort_spec import (
+    CategoryColumn,
+    CohortSpec,
+    FileInput,
+    TabularSpec,
+    TimeseriesSpec,
+)
 from medxmodal.cohort.study import FileReference, Study, Value
 from medxmodal.errors import CohortError
 

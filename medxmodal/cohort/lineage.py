@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from medxmodal.cohort.root import MADE, FolderRoot, file_sha256
 from medxmodal.cohort.sources.rows import SourceFile
-from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.spec.cohort_spec import CohortSpec
 from medxmodal.cohort.study import FileReference, Study
 from medxmodal.errors import CohortError, MedxmodalError
 from medxmodal.records import Part, Record

@@ -19,7 +19,7 @@ from medxmodal.recipe import Explain
 from medxmodal.records import ExplanationRecord
 
 if TYPE_CHECKING:
-    from medxmodal.cohort.spec import CohortSpec
+    from medxmodal.cohort.spec.cohort_spec import CohortSpec
     from medxmodal.cohort.study import Study
     from medxmodal.explain.base import Attribution
     from medxmodal.model import LoadedRun, Reader

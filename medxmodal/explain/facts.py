@@ -14,7 +14,7 @@ from medxmodal.errors import RunError
 from medxmodal.records import ModalityFacts, ModelFacts, Question
 
 if TYPE_CHECKING:
-    from medxmodal.cohort.spec import CohortSpec
+    from medxmodal.cohort.spec.cohort_spec import CohortSpec
     from medxmodal.cohort.study import Study
     from medxmodal.model import LoadedRun, Prediction
     from medxmodal.records import CalibrationRecord, PredictionRecord

@@ -15,7 +15,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from medxmodal.cohort.cache_folder import cache_folder
+from medxmodal.cohort.decode.cache_folder import cache_folder
 
 __all__ = ["FeatureCache", "cache_folder"]
 

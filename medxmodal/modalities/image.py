@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from medxmodal.cohort.decode import decode
+from medxmodal.cohort.decode.reference import decode
 from medxmodal.cohort.study import references
 from medxmodal.errors import InputError, RecipeError
 from medxmodal.modalities.base import Made, Modality, Shown, State

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from medxmodal.cohort.split import kfold
+from medxmodal.cohort.split.folds import kfold
 from medxmodal.errors import CohortError
 
 GRID = tuple(10.0 ** (half / 2) for half in range(-8, 3))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from medxmodal.cohort.decode import verify
+from medxmodal.cohort.decode.reference import verify
 from medxmodal.cohort.study import references
 from medxmodal.errors import InputError
 from medxmodal.modalities import Batch

@@ -10,10 +10,10 @@ from medxmodal.pipeline.cohort import CohortView, as_cohort
 
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
-    from medxmodal.cohort.draft import Draft
-    from medxmodal.cohort.spec import CohortSpec
-    from medxmodal.cohort.store import Validation
-    from medxmodal.cohort.stream import Written
+    from medxmodal.cohort.draft.drafter import Draft
+    from medxmodal.cohort.engine.store import Validation
+    from medxmodal.cohort.engine.stream import Written
+    from medxmodal.cohort.spec.cohort_spec import CohortSpec
     from medxmodal.progress import Progress
     from medxmodal.records import InputCheck
 
@@ -73,8 +73,8 @@ def write(
 
     Args and errors: as of `build`.
     """
-    from medxmodal.cohort.spec import CohortSpec
-    from medxmodal.cohort.stream import build_folder
+    from medxmodal.cohort.engine.stream import build_folder
+    from medxmodal.cohort.spec.cohort_spec import CohortSpec
 
     return build_folder(
         spec if isinstance(spec, CohortSpec) else CohortSpec.read(spec),
@@ -99,7 +99,7 @@ def check(spec: CohortSpec | str | Path, data: str | Path, cohort: str | Path) -
         CohortError: The folder is no cohort, or there is no data folder.
     """
     from medxmodal.cohort.check import check_inputs, known_places
-    from medxmodal.cohort.spec import CohortSpec
+    from medxmodal.cohort.spec.cohort_spec import CohortSpec
     from medxmodal.errors import CohortError
 
     made = as_cohort(cohort, data)
@@ -148,7 +148,7 @@ def draft(data: str | Path, out: str | Path) -> Draft:
     Raises:
         CohortError: There is no such folder, nothing in it to draft from, or `out` is there already.
     """
-    from medxmodal.cohort.draft import draft_spec
+    from medxmodal.cohort.draft.drafter import draft_spec
     from medxmodal.errors import CohortError
 
     path = Path(out)

@@ -62,7 +62,7 @@ def describe(
     Example:
         `print(mx.describe("cohort"))`
     """
-    from medxmodal.cohort.describe import describe as describe_cohort
+    from medxmodal.cohort.describe.describe import describe as describe_cohort
 
     found = Description(describe_cohort(as_cohort(cohort), parts=parts, p_values=p_values))
     if html is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from medxmodal.cohort.split import Fold, by_site, kfold
+from medxmodal.cohort.split.folds import Fold, by_site, kfold
 from medxmodal.errors import TrainingError
 from medxmodal.fusion import shapley_shares
 from medxmodal.model import Prediction, Reader

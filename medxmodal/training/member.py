@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from medxmodal.cohort.split import inner_split
+from medxmodal.cohort.split.folds import inner_split
 from medxmodal.model import DiagnosisModel, Prediction, Reader
 from medxmodal.model.threads import threads_for
 from medxmodal.training.assemble import make_model

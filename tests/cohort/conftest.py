@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from medxmodal.cohort import Cohort, CohortSpec
-from medxmodal.cohort.candidates import Candidates, make_candidates
-from medxmodal.cohort.case import Case
 from medxmodal.cohort.cells import cell_text
+from medxmodal.cohort.engine.candidates import Candidates, make_candidates
+from medxmodal.cohort.engine.case import Case
 from medxmodal.cohort.sources.rows import Row
 
 PATIENTS = 12

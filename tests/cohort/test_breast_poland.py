@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from medxmodal.cohort import Cohort, CohortSpec
-from medxmodal.cohort.draft import draft_spec
+from medxmodal.cohort.draft.drafter import draft_spec
 from medxmodal.errors import SpecError
 
 
@@ -122,7 +122,7 @@ def test_a_draft_of_renamed_columns_finds_the_same_patients(
 
 
 def test_keyed_it_loads_through_linked_folders(export: Callable[..., Path], tmp_path: Path) -> None:
-    from medxmodal.cohort.decode import decode
+    from medxmodal.cohort.decode.reference import decode
 
     tree = CohortSpec.read("breast_poland").as_dict() | {"ids": "keyed"}
     data = export(lambda table: table.head(12))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from medxmodal.cohort import Cohort
-from medxmodal.cohort.decode import decode
+from medxmodal.cohort.decode.reference import decode
 from medxmodal.errors import CohortError, InputError
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from medxmodal.cohort import Cohort, Study
-from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.spec.cohort_spec import CohortSpec
 from medxmodal.errors import CohortError
 from medxmodal.records import Flow, Quality
 

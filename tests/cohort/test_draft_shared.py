@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from medxmodal.cohort import Cohort, CohortSpec
-from medxmodal.cohort.draft import draft_spec
-from medxmodal.cohort.spec import NumberColumn
+from medxmodal.cohort.draft.drafter import draft_spec
+from medxmodal.cohort.spec.cohort_spec import NumberColumn
 
 SHORT = {
     "CaseID": "Pat", "Image_filename": "Pic", "Mask_tumor_filename": "Seg", "Mask_other_filename": "Seg2",

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from medxmodal.cohort import Cohort
-from medxmodal.cohort.decode import decode
+from medxmodal.cohort.decode.reference import decode
 from medxmodal.cohort.identity import Keyed
 from medxmodal.cohort.keys import open_key, read_crosswalk
 from medxmodal.errors import InputError, MedxmodalError, PrivacyError, SpecError

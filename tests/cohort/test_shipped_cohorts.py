@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 
 from medxmodal.cohort import Cohort, CohortSpec
-from medxmodal.cohort.plan import needed_columns
-from medxmodal.cohort.spec import used_columns
+from medxmodal.cohort.engine.plan import needed_columns
+from medxmodal.cohort.spec.cohort_spec import used_columns
 
 LEAKS = {
     "breast_poland": ["BIRADS", "Interpretation", "Verification", "Diagnosis"],

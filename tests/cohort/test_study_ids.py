@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from medxmodal.cohort import Cohort, by_site, kfold
-from medxmodal.cohort.split import inner_split
+from medxmodal.cohort.split.folds import inner_split
 
 
 def content_of(cohort: Cohort) -> dict[str, str]:

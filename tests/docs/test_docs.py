@@ -11,7 +11,7 @@ import typer
 import yaml
 
 from medxmodal.cli.commands import app
-from medxmodal.cohort.spec import CohortSpec
+from medxmodal.cohort.spec.cohort_spec import CohortSpec
 from medxmodal.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]

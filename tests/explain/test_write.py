@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from medxmodal.cohort import Cohort
-from medxmodal.cohort.flow import FlowLog
+from medxmodal.cohort.engine.flow import FlowLog
 from medxmodal.cohort.study import Study
 from medxmodal.errors import CohortError, ExplanationError, InputError
 from medxmodal.explain import Explainer, write_explanations

@@ -13,16 +13,16 @@ import numpy as np
 import pydicom
 import pytest
 
-from medxmodal.cohort.sources.dicom import scan_dicom
-from medxmodal.cohort.sources.dicom_decode import decode_dicom
+from medxmodal.cohort.sources.dicom.decode import decode_dicom
+from medxmodal.cohort.sources.dicom.scan import scan_dicom
 from medxmodal.errors import InputError
 
 MADE = Path(__file__).with_name("dicom_files.py")
 MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
-from medxmodal.cohort.sources.dicom import scan_dicom
-from medxmodal.cohort.sources.dicom_decode import decode_dicom
+from medxmodal.cohort.sources.dicom.scan import scan_dicom
+from medxmodal.cohort.sources.dicom.decode import decode_dicom
 from medxmodal.errors import InputError
 
 folder, found = Path(sys.argv[1]), {}

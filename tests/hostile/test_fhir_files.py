@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from medxmodal.cohort.sources.fhir import FhirStore, default_view, read_fhir, read_resources
-from medxmodal.cohort.sources.fhir_lines import plan_pieces
+from medxmodal.cohort.sources.fhir.lines import plan_pieces
+from medxmodal.cohort.sources.fhir.read import FhirStore, default_view, read_fhir, read_resources
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.errors import InputError
 
@@ -165,7 +165,7 @@ def test_a_file_that_goes_while_it_is_read_is_an_error_without_its_name(
 ) -> None:
     paths = [made.write_lines(tmp_path / f"{made.NAME}{n}.ndjson", made.patient("p1")) for n in (1, 2)]
     tasks = [[piece] for task in plan_pieces(paths) for piece in task]
-    monkeypatch.setattr("medxmodal.cohort.sources.fhir.plan_pieces", lambda files: tasks)
+    monkeypatch.setattr("medxmodal.cohort.sources.fhir.read.plan_pieces", lambda files: tasks)
     paths[1].unlink()
     with pytest.raises(InputError, match="No such file") as caught:
         read(tmp_path / "s", *paths, workers=workers)

@@ -380,7 +380,7 @@ def test_scrubbed_notes_hold_what_the_scrubber_left(
             "[...]" if word.rstrip(".") in planted.canaries.noted else word for word in text.split()
         )
 
-    monkeypatch.setattr("medxmodal.cohort.note_inputs.find_scrubber", {"ours": scrub}.__getitem__)
+    monkeypatch.setattr("medxmodal.cohort.engine.note_inputs.find_scrubber", {"ours": scrub}.__getitem__)
     planted.tree["modalities"]["note"]["scrub"] = "ours"
     spec = planted.data / "spec.yaml"
     spec.write_text(yaml.safe_dump(planted.tree, sort_keys=False))
@@ -396,7 +396,7 @@ def test_scrubbed_notes_hold_what_the_scrubber_left(
 
 
 def test_inputs_that_go_or_change_after_building_are_named_by_content(planted: Planted) -> None:
-    from medxmodal.cohort.decode import decode
+    from medxmodal.cohort.decode.reference import decode
 
     cohort = Cohort.from_spec(CohortSpec.parse(planted.tree), planted.data, keys=planted.root / "keys")
     said = [repr(cohort), *(repr(study.inputs.get("image")) for study in cohort)]

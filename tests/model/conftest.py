@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from medxmodal import registry
-from medxmodal.cohort.spec import TabularSpec
+from medxmodal.cohort.spec.cohort_spec import TabularSpec
 from medxmodal.cohort.study import Study
 from medxmodal.model import DiagnosisModel, save_member
 from medxmodal.records import CalibrationRecord, RunRecord

@@ -147,7 +147,7 @@ def test_a_newer_run_is_refused(make_run: MakeRun, key: str) -> None:
 
 def test_a_cohort_that_does_not_fit_is_refused(make_run: MakeRun) -> None:
     run = LoadedRun.load(make_run().folder)
-    from medxmodal.cohort.spec import TabularSpec, TextSpec
+    from medxmodal.cohort.spec.cohort_spec import TabularSpec, TextSpec
 
     def labs(**columns: dict[str, Any]) -> dict[str, Any]:
         return {"labs": TabularSpec.model_validate({"kind": "tabular", "columns": columns})}

@@ -13,10 +13,10 @@ import pydicom
 import pytest
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
-from medxmodal.cohort.sources.dicom import scan_dicom
-from medxmodal.cohort.sources.dicom_decode import decode_dicom
-from medxmodal.cohort.sources.dicomweb import query_dicomweb
-from medxmodal.cohort.sources.dicomweb_fetch import fetch_all, fetch_series
+from medxmodal.cohort.sources.dicom.decode import decode_dicom
+from medxmodal.cohort.sources.dicom.scan import scan_dicom
+from medxmodal.cohort.sources.dicom.web import query_dicomweb
+from medxmodal.cohort.sources.dicom.web_fetch import fetch_all, fetch_series
 from medxmodal.cohort.sources.rows import Table
 from medxmodal.errors import InputError
 

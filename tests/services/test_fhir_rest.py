@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from medxmodal.cohort.sources.fhir import default_view, read_fhir, scratch_folder
-from medxmodal.cohort.sources.fhir_rest import fetch, resources, search
+from medxmodal.cohort.sources.fhir.read import default_view, read_fhir, scratch_folder
+from medxmodal.cohort.sources.fhir.rest import fetch, resources, search
 from medxmodal.errors import InputError
 
 pytestmark = pytest.mark.services

@@ -27,7 +27,7 @@ from medxmodal.errors import CohortError
 
 if TYPE_CHECKING:
     from medxmodal.cohort.cohort import Cohort
-    from medxmodal.cohort.spec import CohortSpec
+    from medxmodal.cohort.spec.cohort_spec import CohortSpec
 
 CODE = "medxmodal"
 """First part of every code: `medxmodal//<modality>//<column>//<unit>`, the unit only where there is one."""

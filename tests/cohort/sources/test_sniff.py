@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from medxmodal.cohort.decode_bytes import decode_bytes
+from medxmodal.cohort.decode.from_bytes import decode_bytes
 from medxmodal.cohort.sources.sniff import HEAD, sniff
 from medxmodal.errors import InputError
 

@@ -1,0 +1,1 @@
+"""A first cohort spec from a folder of one's own."""

@@ -1,0 +1,1 @@
+"""What is wrong with a cohort, and what may give its label away."""

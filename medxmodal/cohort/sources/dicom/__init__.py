@@ -1,0 +1,1 @@
+"""DICOM as tables and pixels: files, folders, and DICOMweb servers."""

@@ -1,0 +1,1 @@
+"""FHIR R4 as tables: bundles, bulk NDJSON, and servers."""

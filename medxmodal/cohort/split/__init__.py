@@ -1,0 +1,1 @@
+"""Splits, always by patient."""

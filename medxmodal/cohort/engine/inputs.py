@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -90,11 +90,43 @@ def column_reader(spec: TabularSpec, name: str, identity: Identity) -> NumberRea
     return make_reader(name, column, table, identity)
 
 
-class TabularReader:
+class ColumnsReader:
+    """What readers of several columns have in common.
+
+    Args:
+        readers: Column -> its reader.
+    """
+
+    def __init__(self, readers: Mapping[str, NumberReader | CategoryReader]) -> None:
+        self.readers = readers
+
+    def check(self, *, final: bool) -> None:
+        """Look at every column as a whole."""
+        for reader in self.readers.values():
+            reader.check(final=final)
+
+    @property
+    def set_to_missing(self) -> dict[str, dict[str, int]]:
+        """Column -> why -> how many values were dropped."""
+        dropped = {n: dict(sorted(r.set_to_missing.items())) for n, r in self.readers.items()}
+        return {name: counts for name, counts in dropped.items() if counts}
+
+    @property
+    def units(self) -> dict[str, dict[str, int]]:
+        """Column -> unit in the records -> how many values had it."""
+        return {n: dict(sorted(r.units.items())) for n, r in self.readers.items() if r.units}
+
+    @property
+    def remarks(self) -> list[str]:
+        """How units were read that are not written in UCUM."""
+        return sorted({remark for reader in self.readers.values() for remark in reader.unit_remarks})
+
+
+class TabularReader(ColumnsReader):
     """Numbers and categories."""
 
     def __init__(self, spec: TabularSpec, around: Surroundings) -> None:
-        self.readers = {name: column_reader(spec, name, around.identity) for name in spec.columns}
+        super().__init__({name: column_reader(spec, name, around.identity) for name in spec.columns})
 
     def read(self, case: Case) -> Found:
         """Values by column; absent when nothing at all is known."""
@@ -109,28 +141,6 @@ class TabularReader:
             found.fields = values
         return found
 
-    def check(self, *, final: bool) -> None:
-        """Look at every column as a whole."""
-        for reader in self.readers.values():
-            reader.check(final=final)
-
-    @property
-    def set_to_missing(self) -> dict[str, dict[str, int]]:
-        """Column -> why -> how many values were dropped."""
-        return {
-            n: dict(sorted(r.set_to_missing.items())) for n, r in self.readers.items() if r.set_to_missing
-        }
-
-    @property
-    def units(self) -> dict[str, dict[str, int]]:
-        """Column -> unit in the records -> how many values had it."""
-        return {n: dict(sorted(r.units.items())) for n, r in self.readers.items() if r.units}
-
-    @property
-    def remarks(self) -> list[str]:
-        """How units were read that are not written in UCUM."""
-        return sorted({remark for reader in self.readers.values() for remark in reader.unit_remarks})
-
 
 def _says(reader: NumberReader | CategoryReader, value: Value) -> bool:
     """Whether a value says that the record has the modality: a count of no rows does not."""
@@ -138,16 +148,16 @@ def _says(reader: NumberReader | CategoryReader, value: Value) -> bool:
     return value not in {0.0, "no"} if counted else value is not None
 
 
-class TimeseriesReader:
+class TimeseriesReader(ColumnsReader):
     """Values over time: every row with at least one value is a time point."""
 
-    def __init__(self, name: str, spec: TimeseriesSpec, around: Surroundings) -> None:
-        self.name, self.spec = name, spec
-        self.table = spec.source or ""
+    def __init__(self, spec: TimeseriesSpec, around: Surroundings) -> None:
+        self.spec, self.table = spec, spec.source or ""
         columns = {c: column.model_copy(update={"where": None}) for c, column in spec.columns.items()}
-        self.readers = {
+        self.numbers = {
             c: NumberReader(c, column, self.table, around.identity) for c, column in columns.items()
         }
+        super().__init__(self.numbers)
         self.rules = {c: column.rule for c, column in spec.columns.items()}
         self.cut = 0
 
@@ -159,7 +169,7 @@ class TimeseriesReader:
                 continue
             # By their ends, as what is known is told: never after the index time.
             hours = float(f"{event.moment.end - case.index.end:.9g}")
-            for name, reader in self.readers.items():
+            for name, reader in self.numbers.items():
                 rule = self.rules[name]
                 if rule is not None and rule.holds(event.row.cells) is not True:
                     continue
@@ -167,7 +177,10 @@ class TimeseriesReader:
                 if taken.problem:
                     reader.set_to_missing["not a number, or without a known unit"] += 1
                 if isinstance(taken.value, float):
-                    points.setdefault(hours, {})[name] = taken.value
+                    here = points.setdefault(hours, {})
+                    if name in here:
+                        reader.set_to_missing["measured again at the same time"] += 1
+                    here[name] = taken.value
         times = sorted(points)
         self.cut += max(0, len(times) - self.spec.most)
         times = times[-self.spec.most :]
@@ -176,30 +189,8 @@ class TimeseriesReader:
         series = {name: tuple(points[t].get(name) for t in times) for name in self.readers}
         return Found({"times": tuple(times), **series})
 
-    def check(self, *, final: bool) -> None:
-        """Look at every column as a whole."""
-        for reader in self.readers.values():
-            reader.check(final=final)
-
     @property
     def set_to_missing(self) -> dict[str, dict[str, int]]:
-        """Column -> why -> how many values were dropped."""
-        dropped = {n: dict(sorted(r.set_to_missing.items())) for n, r in self.readers.items()}
-        if self.cut:
-            dropped["times"] = {f"earlier than the latest {self.spec.most}": self.cut}
-        return {name: counts for name, counts in dropped.items() if counts}
-
-    @property
-    def units(self) -> dict[str, dict[str, int]]:
-        """Column -> unit in the records -> how many values had it."""
-        return {n: dict(sorted(r.units.items())) for n, r in self.readers.items() if r.units}
-
-    @property
-    def remarks(self) -> list[str]:
-        """How units were read that are not written in UCUM."""
-        return sorted({remark for reader in self.readers.values() for remark in reader.unit_remarks})
-
-
-def is_empty(found: Iterable[Found]) -> bool:
-    """Whether nothing at all is known of a record, nor wrong with it."""
-    return not any(f.fields or f.problems for f in found)
+        """Column -> why -> how many values were dropped; `times` counts whole time points."""
+        cut = {"times": {f"earlier than the latest {self.spec.most}": self.cut}} if self.cut else {}
+        return super().set_to_missing | cut

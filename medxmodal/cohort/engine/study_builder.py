@@ -87,7 +87,7 @@ class StudyBuilder:
             if isinstance(modality, TabularSpec):
                 self.values[name] = TabularReader(modality, around)
             elif isinstance(modality, TimeseriesSpec):
-                self.values[name] = TimeseriesReader(name, modality, around)
+                self.values[name] = TimeseriesReader(modality, around)
             elif isinstance(modality, TextSpec):
                 self.values[name] = TextReader(name, modality, around)
             elif isinstance(modality, FileInput):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -98,6 +99,14 @@ _KEY = {"fhir": "patient", "dicom": "PatientID", "dicomweb": "PatientID", "meds"
 _CLOCK = {"fhir": "time", "dicom": "time", "dicomweb": "time", "meds": "time"}
 
 
+def _filled(tree: Any, **usual: Mapping[str, str]) -> Any:  # noqa: ANN401 - whatever YAML holds
+    """With the usual columns of its kind of source, where the YAML does not name them."""
+    if not isinstance(tree, dict):
+        return tree
+    kind = next((k for k in KINDS if tree.get(k) is not None), "")
+    return {key: columns[kind] for key, columns in usual.items() if kind in columns} | tree
+
+
 class TableSpec(Source):
     """The table of records: one row a study, or one row a patient where the index time is an event.
 
@@ -115,14 +124,9 @@ class TableSpec(Source):
     @model_validator(mode="before")
     @classmethod
     def _defaults(cls, tree: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
-        if isinstance(tree, dict):
-            kind = next((k for k in KINDS if tree.get(k) is not None), "")
-            tree = dict(tree)
-            if "patient" not in tree and kind in _PATIENT:
-                tree["patient"] = _PATIENT[kind]
-            if "study" not in tree and (kind in _STUDY or tree.get("distinct")):
-                tree["study"] = tree.get("distinct") or _STUDY[kind]
-        return tree
+        if isinstance(tree, dict) and tree.get("distinct"):
+            tree = {"study": tree["distinct"], **tree}
+        return _filled(tree, patient=_PATIENT, study=_STUDY)
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -153,14 +157,7 @@ class EventTable(Source):
     @model_validator(mode="before")
     @classmethod
     def _defaults(cls, tree: Any) -> Any:  # noqa: ANN401 - whatever YAML holds
-        if isinstance(tree, dict):
-            kind = next((k for k in KINDS if tree.get(k) is not None), "")
-            tree = dict(tree)
-            if "key" not in tree and kind in _KEY:
-                tree["key"] = _KEY[kind]
-            if "time" not in tree and kind in _CLOCK:
-                tree["time"] = _CLOCK[kind]
-        return tree
+        return _filled(tree, key=_KEY, time=_CLOCK)
 
     @model_validator(mode="after")
     def _keyed(self) -> Self:

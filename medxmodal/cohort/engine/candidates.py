@@ -55,7 +55,10 @@ class Candidates:
 
 
 def make_candidates(
-    spec: CohortSpec, records: Sequence[Row], tables: Mapping[str, Sequence[Row]]
+    spec: CohortSpec,
+    records: Sequence[Row],
+    tables: Mapping[str, Sequence[Row]],
+    absent: frozenset[str] = frozenset(),
 ) -> Candidates:
     """The cases of some records.
 
@@ -66,6 +69,7 @@ def make_candidates(
     own = Tables(
         {name: _resolved(spec, table) for name, table in spec.tables.items()},
         {name: _grouped(spec.tables[name], rows) for name, rows in tables.items()},
+        absent=absent,
     )
     for name, rows in tables.items():
         keyless = len(rows) - sum(len(group) for group in own.rows[name].values())

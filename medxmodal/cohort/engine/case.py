@@ -39,12 +39,14 @@ class Tables:
         specs: Name -> spec.
         rows: Name -> key -> rows.
         left_out: Why -> how many rows, over all records.
+        absent: Tables that are not there: nothing is known of them, not even that there is no row.
         undated: Table -> numbers of the rows whose time cannot be read.
     """
 
     specs: Mapping[str, EventTable]
     rows: Mapping[str, Grouped]
     left_out: Counter[str] = field(default_factory=Counter)
+    absent: frozenset[str] = frozenset()
     undated: dict[str, set[int]] = field(default_factory=dict)
 
 

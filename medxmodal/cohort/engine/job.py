@@ -67,7 +67,7 @@ class Job:
         """The studies, part by part; records that cannot become one are in the quality log."""
         done = 0
         for part in self.store.parts():
-            candidates = make_candidates(self.spec, part.records, part.tables)
+            candidates = make_candidates(self.spec, part.records, part.tables, self.store.absent)
             for position, text in candidates.unreadable.items():
                 self.builder.unreadable[id(candidates.cases[position])] = text
             cases = self.selection.select(candidates.cases, candidates.without_index, self.log)

@@ -66,7 +66,8 @@ def make_plan(spec: CohortSpec, columns: Mapping[str, tuple[str, ...]], *, unlab
         raise checker.absent(lacking[0], "To build without labels, say --unlabelled.")
     if absent_table and not unlabelled:
         raise SpecError(
-            f"label.from names the table '{spec.label.source if spec.label else ''}', which is not there",
+            f"label.from names the table '{spec.label.source if spec.label else ''}', which is not there, "
+            "or empty",
             hint="To build without labels, say --unlabelled.",
         )
     kept: dict[str, list[RuleSpec]] = {"include": [], "exclude": []}

@@ -107,6 +107,8 @@ class NumberReader(Reader):
                 self.set_to_missing[LATE] += 1
                 return Taken(None)
             return self.number(case.row.cells, case.row.shown)
+        if self.table in case.tables.absent:
+            return Taken(None)
         events = self.events(case)
         if self.column.take == "count":
             return Taken(float(len(events)))
@@ -264,6 +266,8 @@ class CategoryReader(Reader):
                 self.set_to_missing[LATE] += 1
                 return Taken(None)
             return self._value([] if text is None else [text], case.row.shown)
+        if self.table in case.tables.absent:
+            return Taken(None)
         events = self.events(case)
         if self.column.take == "any":
             return Taken("yes" if events else "no")

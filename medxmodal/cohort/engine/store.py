@@ -54,6 +54,11 @@ class Store:
     whole: bool = True
     large: bool = False
 
+    @property
+    def absent(self) -> frozenset[str]:
+        """Tables that are not there, or empty: they have no columns."""
+        return frozenset(name for name, columns in self.columns.items() if not columns)
+
 
 @dataclass(frozen=True)
 class Opening:
@@ -97,6 +102,9 @@ def open_store(opening: Opening) -> Store:
         store.columns[name], store.files[name] = table.columns, table.files
         store.notes += [note if name == RECORDS else f"{name}: {note}" for note in table.notes]
         rows[name] = wanted_rows(source, list(table.rows))
+        if name != RECORDS and not table.rows and table.columns:
+            store.columns[name] = ()
+            store.notes.append(f"{name}: the table has no rows; it counts as empty")
     if not fhir:
         store.parts = lambda: iter([RawPart(rows[RECORDS], _without_records(rows))])
         return store

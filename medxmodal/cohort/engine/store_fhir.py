@@ -54,6 +54,11 @@ def open_fhir(
         validate=opening.validate,
     )
     store.columns |= found.columns
+    for name, source in sources.items():
+        if name != RECORDS and not found.found.get(source.fhir or ""):
+            # Nothing of a type is not the same as nobody having it: a label from it would be all negative.
+            store.columns[name] = ()
+            store.notes.append(f"{name}: the data hold no {source.fhir} at all; it counts as empty")
     store.files |= {name: found.files if n == 0 else () for n, name in enumerate(sources)}
     store.notes += [*found.notes, *_issues(found)]
     store.whole = found.buckets == 1

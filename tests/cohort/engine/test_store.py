@@ -30,7 +30,7 @@ def test_a_table_that_is_not_there_is_an_error_unless_it_is_optional(ward: Any) 
         Cohort.from_spec(ward.spec(), ward.folder)
     ward.tree["tables"]["labs"]["optional"] = True
     cohort = Cohort.from_spec(ward.spec(), ward.folder)
-    assert [study.inputs["tabular"]["n"] for study in cohort] == [0.0, 0.0]
+    assert [study.inputs["tabular"]["n"] for study in cohort] == [None, None]  # unknown, not none
     assert "labs: this optional table is not there; it counts as empty" in cohort.quality.notes
 
 
@@ -233,3 +233,17 @@ def test_two_files_of_arrays_are_one_too_many(tmp_path: Path) -> None:
         Cohort.from_spec(CohortSpec.parse(ARRAYS), tmp_path / "data")
     with pytest.raises(CohortError, match="no data folder"):
         Cohort.from_spec(CohortSpec.parse(ARRAYS), tmp_path / "nowhere")
+
+
+def test_an_empty_table_makes_no_label_negative(ward: Any) -> None:
+    """No diagnosis at all in the data is a missing file, not a hospital without the ill."""
+    ward.records = [{"pid": p, "pid_": p} for p in "abc"]
+    ward.add("diagnoses", [{"pid": "a", "code": "x", "day": "5"}], time={"column": "day", "unit": "d"})
+    ward.tree["label"] = {"name": "ill", "from": "diagnoses", "where": "code == 'x'", "horizon": "9 d"}
+    assert ward.build().labels().tolist() == [1, 0, 0]
+    ward.folder.joinpath("diagnoses.csv").write_text("pid,code,day\n")
+    with pytest.raises(SpecError, match=r"label.from names the table 'diagnoses', which is not there, or empty"):
+        Cohort.from_spec(ward.spec(), ward.folder)
+    cohort = Cohort.from_spec(ward.spec(), ward.folder, unlabelled=True)
+    assert np.isnan(cohort.labels()).all()
+    assert any("diagnoses: the table has no rows" in note for note in cohort.quality.notes)

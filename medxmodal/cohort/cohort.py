@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from medxmodal.cohort import folder as on_disk
 from medxmodal.cohort.engine.flow import FlowLog
 from medxmodal.cohort.engine.job import Built, build
-from medxmodal.cohort.engine.store import Validation
+from medxmodal.cohort.engine.tables import Validation
 from medxmodal.cohort.engine.tally import Tally
 from medxmodal.cohort.fingerprint import cohort_fingerprint, study_content
 from medxmodal.cohort.identity import Kept, Keyed

@@ -11,8 +11,8 @@ from medxmodal.pipeline.cohort import CohortView, as_cohort
 if TYPE_CHECKING:
     from medxmodal.cohort import Cohort
     from medxmodal.cohort.draft.drafter import Draft
-    from medxmodal.cohort.engine.store import Validation
     from medxmodal.cohort.engine.stream import Written
+    from medxmodal.cohort.engine.tables import Validation
     from medxmodal.cohort.spec.cohort_spec import CohortSpec
     from medxmodal.progress import Progress
     from medxmodal.records import InputCheck

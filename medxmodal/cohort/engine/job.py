@@ -19,8 +19,9 @@ from medxmodal.cohort.engine.examine import examine
 from medxmodal.cohort.engine.flow import FlowLog, Selection
 from medxmodal.cohort.engine.plan import Plan, label_tables, make_plan, needed_columns
 from medxmodal.cohort.engine.remarks import remark_on
-from medxmodal.cohort.engine.store import RECORDS, Opening, Store, Validation, open_store
+from medxmodal.cohort.engine.store import open_store
 from medxmodal.cohort.engine.study_builder import Draft, StudyBuilder
+from medxmodal.cohort.engine.tables import RECORDS, Opening, Store, Validation
 from medxmodal.cohort.engine.tally import Tally
 from medxmodal.cohort.identity import Identity, Kept, Keyed
 from medxmodal.cohort.lineage import Lineage, file_references, make_lineage

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from medxmodal.cohort.engine.candidates import id_columns
-from medxmodal.cohort.engine.store import RECORDS
+from medxmodal.cohort.engine.tables import RECORDS
 from medxmodal.cohort.spec.cohort_spec import (
     CohortSpec,
     FileInput,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from medxmodal.cohort.engine.inputs import REMARK
 from medxmodal.cohort.engine.plan import Plan
-from medxmodal.cohort.engine.store import RECORDS
 from medxmodal.cohort.engine.study_builder import StudyBuilder
+from medxmodal.cohort.engine.tables import RECORDS
 from medxmodal.cohort.engine.tally import UNKNOWN_SITE, Tally
 from medxmodal.cohort.quality.log import QualityLog
 from medxmodal.cohort.spec.cohort_spec import CohortSpec, TextSpec

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from medxmodal.cohort.decode.pool import available_processors
+from medxmodal.cohort.engine.tables import RECORDS, Opening, RawPart, Store, wanted_rows
 from medxmodal.cohort.sources.fhir.lines import unpacked_size
 from medxmodal.cohort.sources.fhir.read import FhirStore, FhirView, default_view, read_fhir, suggest_buckets
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec.tables import Source
 from medxmodal.errors import SpecError
-
-if TYPE_CHECKING:
-    from medxmodal.cohort.engine.store import Opening, RawPart, Store
 
 ENDINGS = (".json", ".json.gz", ".ndjson", ".ndjson.gz")
 LARGE = 8 << 30
@@ -38,8 +35,6 @@ def open_fhir(
     Raises:
         SpecError: The tables name different files, or there are none.
     """
-    from medxmodal.cohort.engine.store import RECORDS
-
     files = _files(opening, sources)
     views = {name: _view(source) for name, source in sources.items()}
     size = sum(path.stat().st_size for path in files)
@@ -113,8 +108,6 @@ def _issues(found: FhirStore) -> list[str]:
 def _parts(
     found: FhirStore, sources: Mapping[str, Source], rows: Mapping[str, list[Row]]
 ) -> Iterator[RawPart]:
-    from medxmodal.cohort.engine.store import RECORDS, RawPart, wanted_rows
-
     for part in found.parts():
         tables = dict(rows) | {name: wanted_rows(sources[name], part[name]) for name in sources}
         records = tables.pop(RECORDS)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from medxmodal.cohort import folder as on_disk
 from medxmodal.cohort.engine.job import Job, Progress, collect, start, without_names
-from medxmodal.cohort.engine.store import Validation
 from medxmodal.cohort.engine.study_builder import Draft
+from medxmodal.cohort.engine.tables import Validation
 from medxmodal.cohort.engine.tally import Tally
 from medxmodal.cohort.fingerprint import fingerprint_of, study_content
 from medxmodal.cohort.keys import check_apart

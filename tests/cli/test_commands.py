@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,10 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from medxmodal.cli.commands import app
+from medxmodal.cohort.demo import write_demo
+from medxmodal.cohort.sources.meds import read_meds
 
-COMMANDS = ("demo", "init", "build", "describe", "train", "evaluate", "adapt", "score", "verify", "explain")
+COMMANDS = ("demo", "init", "build", "describe", "train", "evaluate", "adapt", "score", "verify", "explain", "export")
 
 
 def run(*words: object) -> Result:
@@ -58,6 +61,38 @@ def test_build_describe(folders: Path, tmp_path: Path) -> None:
     assert "40" in done.stdout
     assert (tmp_path / "c.html").is_file()
     assert json.loads(run("describe", tmp_path / "c", "--json").stdout)["studies"] == 40
+
+
+def test_check_says_whether_the_data_are_still_there(folders: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(folders / "data", data)
+    words = ("build", folders / "tiny.yaml", "--data", data, "--out", tmp_path / "c")
+    assert run(*words).exit_code == 0
+    done = run(*words, "--check")
+    assert done.exit_code == 0, done.output
+    assert "Built again, the cohort would be the same." in done.stdout
+    image = next(path for path in sorted(data.rglob("*.png")))
+    image.rename(image.with_name("renamed.png"))
+    assert run(*words, "--check").exit_code == 0
+    image.with_name("renamed.png").write_bytes(b"another")
+    done = run(*words, "--check", "--json")
+    assert done.exit_code == 3
+    assert len(json.loads(done.stdout)["gone"]) == 1
+    assert image.name not in done.output
+
+
+def test_export_writes_a_dataset_that_reads_back(folders: Path, tmp_path: Path) -> None:
+    data = write_demo(tmp_path / "demo", patients=12).data
+    assert run("build", "demo", "--data", data, "--out", tmp_path / "c").exit_code == 0
+    done = run("export", tmp_path / "c", "--out", tmp_path / "meds", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"dataset": str(tmp_path / "meds")}
+    assert len(read_meds(tmp_path / "meds", "subjects").rows) == 12
+    labels = [row.cells["value"] for row in read_meds(tmp_path / "meds", "labels").rows]
+    assert set(labels) == {"true", "false"}
+    done = run("export", folders / "cohort", "--out", tmp_path / "none")  # it has no index times
+    assert done.exit_code == 2
+    assert "index time" in done.output
 
 
 def test_a_record_that_failed_is_exit_code_1_and_listed(

@@ -10,6 +10,7 @@ from medxmodal.cohort.decode.pool import available_processors
 from medxmodal.cohort.engine.tables import RECORDS, Opening, RawPart, Store, wanted_rows
 from medxmodal.cohort.sources.fhir.lines import unpacked_size
 from medxmodal.cohort.sources.fhir.read import FhirStore, FhirView, default_view, read_fhir, suggest_buckets
+from medxmodal.cohort.sources.fhir.rows import table_columns
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec.tables import Source
 from medxmodal.errors import SpecError
@@ -36,7 +37,8 @@ def open_fhir(
         SpecError: The tables name different files, or there are none.
     """
     files = _files(opening, sources)
-    views = {name: _view(source) for name, source in sources.items()}
+    whole = {name: _view(source) for name, source in sources.items()}
+    views = {name: _used(view, opening.needed.get(name)) for name, view in whole.items()}
     size = sum(path.stat().st_size for path in files)
     folder = opening.scratch / "fhir"
     folder.mkdir(mode=0o700)
@@ -48,7 +50,7 @@ def open_fhir(
         workers=1 if size < SMALL else available_processors(),
         validate=opening.validate,
     )
-    store.columns |= found.columns
+    store.columns |= {name: table_columns(view) for name, view in whole.items()}
     for name, source in sources.items():
         if name != RECORDS and not found.found.get(source.fhir or ""):
             # Nothing of a type is not the same as nobody having it: a label from it would be all negative.
@@ -90,6 +92,13 @@ def _view(source: Source) -> FhirView:
             columns = dict(source.columns)
         return FhirView(source.fhir or "", columns)
     return default_view(source.fhir or "")
+
+
+def _used(view: FhirView, needed: frozenset[str] | None) -> FhirView:
+    """The columns that the spec reads: only what is used is unpacked, and checked."""
+    if needed is None:
+        return view
+    return FhirView(view.resource, {name: path for name, path in view.columns.items() if name in needed})
 
 
 def _issues(found: FhirStore) -> list[str]:

@@ -17,7 +17,19 @@ from medxmodal.cli.commands import app
 from medxmodal.cohort.demo import write_demo
 from medxmodal.cohort.sources.meds import read_meds
 
-COMMANDS = ("demo", "init", "build", "describe", "train", "evaluate", "adapt", "score", "verify", "explain", "export")
+COMMANDS = (
+    "demo",
+    "init",
+    "build",
+    "describe",
+    "train",
+    "evaluate",
+    "adapt",
+    "score",
+    "verify",
+    "explain",
+    "export",
+)
 
 
 def run(*words: object) -> Result:

@@ -242,7 +242,9 @@ def test_an_empty_table_makes_no_label_negative(ward: Any) -> None:
     ward.tree["label"] = {"name": "ill", "from": "diagnoses", "where": "code == 'x'", "horizon": "9 d"}
     assert ward.build().labels().tolist() == [1, 0, 0]
     ward.folder.joinpath("diagnoses.csv").write_text("pid,code,day\n")
-    with pytest.raises(SpecError, match=r"label.from names the table 'diagnoses', which is not there, or empty"):
+    with pytest.raises(
+        SpecError, match=r"label.from names the table 'diagnoses', which is not there, or empty"
+    ):
         Cohort.from_spec(ward.spec(), ward.folder)
     cohort = Cohort.from_spec(ward.spec(), ward.folder, unlabelled=True)
     assert np.isnan(cohort.labels()).all()

@@ -44,13 +44,11 @@ class Candidates:
     Args:
         cases: One a record and index event.
         without_index: Records without an index event.
-        unreadable: Position of a case -> the text of its index time that cannot be read.
         tables: The tables of all cases.
     """
 
     cases: list[Case]
     without_index: int
-    unreadable: Mapping[int, str]
     tables: Tables
 
 
@@ -76,7 +74,7 @@ def make_candidates(
         if keyless:
             own.left_out[f"{name}: rows without a key, or that cannot be read"] += keyless
     cases: list[Case] = []
-    lost, unreadable = 0, {}
+    lost = 0
     for row in records:
         patient = identifier(spec.table.patient, row.cells)
         study = identifier(spec.table.study, row.cells) if spec.table.study else patient
@@ -84,13 +82,12 @@ def make_candidates(
         found = _indices(spec.index_time, bare, zone)
         lost += not found and not row.problem
         for number, index in enumerate(found, 1):
-            if index.unreadable:
-                unreadable[len(cases)] = index.unreadable
-            cases.append(replace(bare, clock=index.clock, index=index.moment, number=number, _events={}))
+            at = {"clock": index.clock, "index": index.moment, "unreadable": index.unreadable}
+            cases.append(replace(bare, **at, number=number, _events={}))
         if row.problem and not found:
             cases.append(bare)
     _number(spec, cases)
-    return Candidates(cases, lost, unreadable, own)
+    return Candidates(cases, lost, own)
 
 
 def identifier(pattern: str, cells: Mapping[str, str | None]) -> str | None:

@@ -64,7 +64,7 @@ class Case:
         tables: The rows of all tables.
         window: The spec's observation window.
         number: Which of the record's index events it is, from 1.
-        problem: Why it cannot become a study.
+        unreadable: The text of its index time, where that is no time.
     """
 
     row: Row
@@ -76,7 +76,7 @@ class Case:
     tables: Tables
     window: Window | None = None
     number: int = 1
-    problem: str = ""
+    unreadable: str = ""
     _events: dict[str, list[Event]] = field(default_factory=dict)
 
     def events(self, table: str) -> list[Event]:

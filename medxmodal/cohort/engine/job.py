@@ -69,8 +69,6 @@ class Job:
         done = 0
         for part in self.store.parts():
             candidates = make_candidates(self.spec, part.records, part.tables, self.store.absent)
-            for position, text in candidates.unreadable.items():
-                self.builder.unreadable[id(candidates.cases[position])] = text
             cases = self.selection.select(candidates.cases, candidates.without_index, self.log)
             self.builder.check_ids(candidates.cases, cases)
             drafts = [draft for case in cases if (draft := self.builder.draft(case)) is not None]
@@ -80,7 +78,6 @@ class Job:
                 done += 1
                 if progress is not None:
                     progress(done, max(done, self.log.found - self.log.excluded))
-            self.builder.unreadable.clear()
             self.builder.left_out.update(candidates.tables.left_out)
             for table, rows in candidates.tables.undated.items():
                 self.builder.left_out[f"{table}: rows without a time that can be read"] += len(rows)

@@ -77,7 +77,6 @@ class StudyBuilder:
     quality: QualityLog = field(default_factory=QualityLog)
     crosswalk: list[RealIdentity] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-    unreadable: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.values: dict[str, InputReader] = {}
@@ -183,9 +182,8 @@ class StudyBuilder:
 
     def _moment(self, case: Case, study: str) -> datetime | None:
         """The record's real index time."""
-        text = self.unreadable.get(id(case))
-        if text:
-            reason = f"{case.row.shown}: {self.identity.quote(text)} is no ISO date or time"
+        if case.unreadable:
+            reason = f"{case.row.shown}: {self.identity.quote(case.unreadable)} is no ISO date or time"
             self.quality.problem(study, "", "index_time", reason)
             return None
         if case.clock.zero is None:

@@ -51,7 +51,7 @@ def test_a_time_that_cannot_be_read_is_kept_for_a_remark(ward: Any) -> None:
     ]
     ward.tree["index_time"] = {"column": "when"}
     found = ward.candidates()
-    assert dict(found.unreadable) == {0: "soon"}
+    assert found.cases[0].unreadable == "soon"
     assert [case.clock.zero is None for case in found.cases] == [True, True, False]
 
 

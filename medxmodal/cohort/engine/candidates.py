@@ -82,8 +82,8 @@ def make_candidates(
         found = _indices(spec.index_time, bare, zone)
         lost += not found and not row.problem
         for number, index in enumerate(found, 1):
-            at = {"clock": index.clock, "index": index.moment, "unreadable": index.unreadable}
-            cases.append(replace(bare, **at, number=number, _events={}))
+            case = replace(bare, clock=index.clock, index=index.moment, number=number, _events={})
+            cases.append(replace(case, unreadable=index.unreadable) if index.unreadable else case)
         if row.problem and not found:
             cases.append(bare)
     _number(spec, cases)

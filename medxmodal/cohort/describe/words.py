@@ -80,6 +80,8 @@ def joined(words: Sequence[str], last: str = "and") -> str:
 def _unit(spec: CohortSpec) -> str:
     table, index = spec.table, spec.index_time
     record = f"{_record(table)} (patient: {table.patient})"
+    if table.distinct:
+        record = f"distinct {table.distinct} of the {_record(table)} (patient: {table.patient})"
     if index is None or index.source is None:
         return f"Each {record} is one study."
     which = {"first": "the first", "last": "the last", "each": "each"}[index.take]

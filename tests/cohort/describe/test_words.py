@@ -72,3 +72,9 @@ def test_every_shipped_cohort_is_said_in_sentences(name: str) -> None:
 )
 def test_durations(text: str, told: str) -> None:
     assert duration(text) == told
+
+
+def test_records_made_of_several_rows_are_named_by_what_tells_them_apart() -> None:
+    assert protocol(CohortSpec.read("dicom_brain"))[0].startswith(
+        "Each distinct StudyInstanceUID of the DICOM series"
+    )

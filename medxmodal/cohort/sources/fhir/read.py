@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from medxmodal.cohort.sources.fhir.deleted import Deleted
 from medxmodal.cohort.sources.fhir.errors import FhirIssue
 from medxmodal.cohort.sources.fhir.lines import plan_pieces, unpacked_size
 from medxmodal.cohort.sources.fhir.memory import no_cycles
@@ -57,7 +58,7 @@ class FhirStore:
         notes: What was assumed, or left out and why.
         issues: Bad resources with their places; the first ten thousand.
         reasons: (type, reason) -> how many; all of them.
-        withdrawn: Type -> resources marked entered in error.
+        withdrawn: Type -> resources that say they are an error or did not happen, or that were deleted.
         doubled: Type -> resources found again and counted once.
         lost: Type -> bad resources that are in no table.
         validated: Type -> resources validated whole.
@@ -256,6 +257,7 @@ def _settled(
 ) -> FhirStore:
     """Let every bucket be settled, and tell what was found."""
     places.save(scratch)
+    Deleted(tally.deleted).save(scratch)
     check = tally.found["Patient"] > 0
     for answer in ask([settle_request(bucket, check) for bucket in range(buckets)]):
         tally.add(answer)

@@ -16,6 +16,8 @@ from medxmodal.errors import SpecError
 
 _OF_COMPONENT = ("code", "value", "dataAbsentReason", "interpretation", "referenceRange")
 WRONG = "entered-in-error"
+_NOT_SO = frozenset({WRONG, "not-done", "not-taken", "cancelled"})
+"""A status that says that what the resource tells did not happen."""
 
 
 class Flat(NamedTuple):
@@ -25,7 +27,8 @@ class Flat(NamedTuple):
         key: Its id.
         patient: Resolved id of its patient.
         updated: `meta.lastUpdated`, empty where absent.
-        rows: Position of the table -> its rows; their first three cells are patient, id and time.
+        rows: Position of the table -> its rows; their first three cells are patient, id and time. No
+            rows at all where the resource was withdrawn, which earlier versions of it then are too.
     """
 
     key: str
@@ -86,7 +89,7 @@ class Flattener:
         self.wanted = frozenset(self.tables) | {"Patient"}
 
     def flatten(self, resource: dict[str, Any], full_url: object = None) -> Flat | None:
-        """The rows of a resource of a wanted type; None where it is marked entered in error.
+        """The rows of a resource of a wanted type; None where it was withdrawn and nobody can say from whom.
 
         Raises:
             BadResource: A value that is used is of the wrong type, or the id or the patient is missing.
@@ -95,11 +98,18 @@ class Flattener:
         key = resource_id(resource, full_url)
         if key is None:
             raise BadResource("id is missing")
-        if resource.get("status") == WRONG or _withdrawn(resource):
-            return None
-        patient = key if kind == "Patient" else patient_of(resource, self.context.urls)
+        withdrawn = resource.get("status") in _NOT_SO or _withdrawn(resource)
+        try:
+            patient = key if kind == "Patient" else patient_of(resource, self.context.urls)
+        except BadResource:
+            if withdrawn:
+                return None
+            raise
         rows: list[tuple[int, list[Cells]]] = []
         for table in self.tables.get(kind, ()):
+            if withdrawn:
+                rows.append((table.position, []))
+                continue
             cells: Cells = [patient, key, *table.blank]
             table.visit(resource, cells)
             found = [cells]
@@ -143,14 +153,14 @@ def _components(held: object, whole: Cells, table: _Table) -> list[Cells]:
 
 
 def _withdrawn(resource: dict[str, Any]) -> bool:
-    """Whether a condition, an allergy or a document says of itself that it was entered in error."""
+    """Whether a condition, an allergy or a document says of itself that it is refuted, or an error."""
     if resource.get("docStatus") == WRONG:
         return True
     concept = resource.get("verificationStatus")
     codings = concept.get("coding") if type(concept) is dict else None
     if type(codings) is not list:
         return False
-    return any(type(coding) is dict and coding.get("code") == WRONG for coding in codings)
+    return any(type(coding) is dict and coding.get("code") in (WRONG, "refuted") for coding in codings)
 
 
 def _inside_component(path: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from medxmodal.cohort.cells import parse_time
+from medxmodal.cohort.sources.fhir.deleted import Deleted
 from medxmodal.cohort.sources.fhir.memory import no_cycles
 from medxmodal.cohort.sources.fhir.places import Places
 from medxmodal.cohort.sources.fhir.spill import patient_hash, take_records
@@ -41,6 +42,9 @@ def settle(
 def _settle(folder: Path, bucket: int, kinds: list[str], places: Places, check: bool) -> dict[str, Any]:
     groups = _groups(take_records(folder, bucket), len(kinds))
     known = groups.pop()
+    deleted = Deleted.load(folder)
+    known = {key: same for key, same in known.items() if not _gone(key, same, deleted)}
+    withdrawn: Counter[str] = Counter()
     # A type that has several tables is counted once, by its first.
     counted = {kind: position for position, kind in reversed(list(enumerate(kinds)))}
     doubled: Counter[str] = Counter()
@@ -58,7 +62,10 @@ def _settle(folder: Path, bucket: int, kinds: list[str], places: Places, check: 
                 doubled[kind] += (len(record) - 1) * count
                 record, changed = _latest(record, places)
                 revised[kind] += changed and count
-            _, piece, number, _, _, problem, patient, parts = record
+            _, piece, number, _, updated, problem, patient, parts = record
+            if not parts or deleted.covers(kind, key, updated):
+                withdrawn[kind] += count
+                continue
             if strict and patient not in known:
                 if count:
                     dangling.append([piece, number, kind, DANGLING, patient, False])
@@ -76,11 +83,18 @@ def _settle(folder: Path, bucket: int, kinds: list[str], places: Places, check: 
     unknown = Counter(issue[2] for issue in dangling)
     return {
         "lost": dict(unknown),
+        "withdrawn": dict(withdrawn),
         "doubled": {kind: n for kind, n in doubled.items() if n},
         "revised": {kind: n for kind, n in revised.items() if n},
         "reasons": [[kind, DANGLING, n] for kind, n in unknown.items()],
         "issues": dangling[:MAX_DETAILS],
     }
+
+
+def _gone(patient: str, same: Record, deleted: Deleted) -> bool:
+    """Whether every version of a Patient was deleted."""
+    versions = same if type(same[0]) is list else [same]
+    return all(deleted.covers("Patient", patient, version[_UPDATED]) for version in versions)
 
 
 def _groups(records: list[Record], tables: int) -> list[dict[str, Any]]:
@@ -109,6 +123,6 @@ def _latest(group: list[Record], places: Places) -> tuple[Record, bool]:
     moments = [parse_time(record[_UPDATED]) for record in group]
     ranked = sorted(
         range(len(group)),
-        key=lambda at: (moments[at] is not None, moments[at] or 0, -at),
+        key=lambda at: (moments[at] is not None, moments[at] or 0, not group[at][_ROWS], -at),
     )
     return group[ranked[-1]], True

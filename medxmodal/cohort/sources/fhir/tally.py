@@ -24,6 +24,7 @@ class Tally:
     found: Counter[str] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
     withdrawn: Counter[str] = field(default_factory=Counter)
+    deleted: dict[str, str] = field(default_factory=dict)
     lost: Counter[str] = field(default_factory=Counter)
     doubled: Counter[str] = field(default_factory=Counter)
     revised: Counter[str] = field(default_factory=Counter)
@@ -39,6 +40,8 @@ class Tally:
         """Count one answer; answers come in the order of their tasks."""
         for name in ("found", "unused", "withdrawn", "lost", "doubled", "revised", "remarks", "validated"):
             getattr(self, name).update(answer.get(name, {}))
+        for name, time in answer.get("deleted", {}).items():
+            self.deleted[name] = max(self.deleted.get(name, ""), time)
         for kind, reason, n in answer["reasons"]:
             self.reasons[kind, reason] += n
         self.raw += answer["issues"][: MAX_ISSUES - len(self.raw)]
@@ -82,7 +85,9 @@ class Tally:
     def notes(self, validate: Validation, *, checked: bool) -> tuple[str, ...]:
         """What was assumed, left out and why."""
         notes = [
-            f"{n} {kind} marked entered-in-error, left out" for kind, n in sorted(self.withdrawn.items())
+            f"{n} {kind} marked entered-in-error, refuted, cancelled, not done or deleted, left out"
+            for kind, n in sorted(self.withdrawn.items())
+            if n
         ]
         notes += [
             f"{n} {kind} found more than once, counted once" for kind, n in sorted(self.doubled.items())

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from medxmodal.cohort.root import file_sha256
+from medxmodal.cohort.sources.fhir.deleted import deleted_entry
 from medxmodal.cohort.sources.fhir.errors import BadResource
 from medxmodal.cohort.sources.fhir.lines import (
     GZIP_ERRORS,
@@ -73,6 +74,7 @@ class FhirWork:
         self.found: Counter[str] = Counter()
         self.unused: Counter[str] = Counter()
         self.withdrawn: Counter[str] = Counter()
+        self.deleted: dict[str, str] = {}
         self.lost: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         self.issues: list[list[Any]] = []
@@ -101,6 +103,7 @@ class FhirWork:
             "found": dict(self.found),
             "unused": dict(self.unused),
             "withdrawn": dict(self.withdrawn),
+            "deleted": self.deleted,
             "lost": dict(self.lost),
             "reasons": [[kind, reason, n] for (kind, reason), n in self.reasons.items()],
             "issues": self.issues,
@@ -192,6 +195,11 @@ class FhirWork:
             at = number + position if counted else number
             if type(entry) is not dict:
                 self._bad(piece, at, UNREADABLE, "an entry of the bundle is not an element")
+            elif (gone := deleted_entry(entry)) is not None:
+                kind, key, time = gone
+                if kind in self.wanted:
+                    name = f"{kind}/{key}"
+                    self.deleted[name] = max(self.deleted.get(name, ""), time)
             elif "resource" in entry:
                 inner = entry["resource"]
                 if type(inner) is dict and inner.get("resourceType") == "Bundle":
@@ -221,7 +229,7 @@ class FhirWork:
         if complaint:
             self._issue(piece, number, kind, complaint, flat.patient, kept=True)
         if kind == "Patient":
-            self.spill.add(flat.key, [KNOWN, piece, number, flat.key, "", "", flat.key, []])
+            self.spill.add(flat.key, [KNOWN, piece, number, flat.key, flat.updated, "", flat.key, []])
         for table, rows in flat.rows:
             record = [table, piece, number, flat.key, flat.updated, "", flat.patient, rows]
             self.spill.add(flat.patient, record)

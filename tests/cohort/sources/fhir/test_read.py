@@ -199,6 +199,67 @@ def test_what_was_entered_in_error_is_left_out_and_counted(made: ModuleType, tmp
     assert [len(rows[kind]) for kind in ("Observation", "Condition")] == [0, 1]
 
 
+def test_the_latest_version_may_withdraw_a_resource(made: ModuleType, tmp_path: Path) -> None:
+    def version(hour: int, **more: Any) -> dict[str, Any]:
+        return made.observation("o", meta={"lastUpdated": f"2021-01-01T{hour:02}:00:00Z"}, **more)
+
+    first, wrong = version(3), version(9, status="entered-in-error")
+    for lines in ([first, wrong], [wrong, first]):
+        path = made.write_lines(tmp_path / "a.ndjson", made.patient("p1"), *lines)
+        store, rows = read([path], "Observation")
+        assert rows["Observation"] == []
+        assert (store.withdrawn, store.doubled) == ({"Observation": 1}, {"Observation": 1})
+    path = made.write_lines(tmp_path / "a.ndjson", made.patient("p1"), wrong, version(11))
+    assert len(read([path], "Observation")[1]["Observation"]) == 1, "what was put right counts again"
+
+
+def test_what_says_that_it_did_not_happen_is_left_out(made: ModuleType, tmp_path: Path) -> None:
+    about = {"subject": {"reference": "Patient/p1"}}
+    refuted = {"coding": [{"code": "refuted"}]}
+    path = made.write_lines(
+        tmp_path / "a.ndjson",
+        made.patient("p1"),
+        {"resourceType": "Condition", "id": "c", **about, "verificationStatus": refuted},
+        {"resourceType": "Procedure", "id": "x", **about, "status": "not-done"},
+        {"resourceType": "Encounter", "id": "e", **about, "status": "cancelled", "class": {"code": "AMB"}},
+        {"resourceType": "Encounter", "id": "f", **about, "status": "finished", "class": {"code": "AMB"}},
+    )
+    store, rows = read([path], "Condition", "Procedure", "Encounter")
+    assert store.withdrawn == {"Condition": 1, "Encounter": 1, "Procedure": 1}
+    assert {kind: len(found) for kind, found in rows.items()} == {
+        "Condition": 0,
+        "Procedure": 0,
+        "Encounter": 1,
+    }
+
+
+@pytest.mark.parametrize(("written", "kept"), [("2021-01-01T03:00:00Z", 0), ("2021-01-03T03:00:00Z", 1)])
+def test_what_a_history_deleted_is_gone_unless_written_again(
+    made: ModuleType, tmp_path: Path, written: str, kept: int
+) -> None:
+    gone = {
+        "request": {"method": "DELETE", "url": "Observation/o"},
+        "response": {"lastModified": "2021-01-02T00:00:00Z"},
+    }
+    history = {"resourceType": "Bundle", "type": "history", "entry": [gone]}
+    (tmp_path / "deleted.json").write_text(json.dumps(history))
+    path = made.write_lines(
+        tmp_path / "a.ndjson", made.patient("p1"), made.observation("o", meta={"lastUpdated": written})
+    )
+    store, rows = read([path, tmp_path / "deleted.json"], "Observation")
+    assert len(rows["Observation"]) == kept
+    assert store.withdrawn == ({} if kept else {"Observation": 1})
+
+
+def test_resources_of_a_deleted_patient_are_nobodys(made: ModuleType, tmp_path: Path) -> None:
+    gone = {"request": {"method": "DELETE", "url": "https://a.org/fhir/Patient/p1"}}
+    (tmp_path / "deleted.json").write_text(json.dumps({"resourceType": "Bundle", "entry": [gone]}))
+    path = made.write_lines(tmp_path / "a.ndjson", made.patient("p1"), made.observation("o"))
+    store, rows = read([path, tmp_path / "deleted.json"], "Patient", "Observation")
+    assert rows == {"Patient": [], "Observation": []}
+    assert (store.withdrawn, store.lost) == ({"Patient": 1}, {"Observation": 1})
+
+
 def test_notes_are_decoded_and_what_cannot_be_is_said(made: ModuleType, tmp_path: Path) -> None:
     import base64
 

@@ -24,6 +24,7 @@ _MINUS = str.maketrans(
 _SIGNS = {
     "\N{LESS-THAN OR EQUAL TO}": "<=", "=<": "<=", "\N{GREATER-THAN OR EQUAL TO}": ">=", "=>": ">=",
 }  # fmt: skip
+_WHOLE = re.compile(r"(-?\d{1,16})\.0+")
 _YEARS = range(1800, 2200)
 _NOT_FINITE = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
 
@@ -63,6 +64,20 @@ def number_text(value: float) -> str:
     if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return str(int(value))
     return repr(float(value))
+
+
+def id_text(text: str) -> str:
+    """An id as text: a whole number that a table program wrote with a point is the number.
+
+    A column of ids with one empty cell is a column of floats to many programs, which write 1007 as `1007.0`.
+    Leading zeros are kept: `007` and `7` may be two patients.
+
+    Example:
+        >>> id_text("1007.0"), id_text("007"), id_text("1.10")
+        ('1007', '007', '1.10')
+    """
+    found = _WHOLE.fullmatch(text)
+    return found[1] if found else text
 
 
 def parse_number(text: str) -> float | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from medxmodal.cohort.cells import id_text
 from medxmodal.cohort.engine.case import PATIENT, STUDY, Case, Grouped, Tables
 from medxmodal.cohort.engine.clock import Absolute, Clock, Moment, parse_absolute, zone_of
 from medxmodal.cohort.sources.rows import Row
@@ -93,11 +94,12 @@ def make_candidates(
 def identifier(pattern: str, cells: Mapping[str, str | None]) -> str | None:
     """An id: the cell of a column, or a text with columns in braces; None where a cell is empty."""
     if "{" not in pattern:
-        return cells.get(pattern)
+        cell = cells.get(pattern)
+        return None if cell is None else id_text(cell)
     parts = {name: cells.get(name) for name in _FIELD.findall(pattern)}
     if None in parts.values():
         return None
-    return _FIELD.sub(lambda match: parts[match[1]] or "", pattern)
+    return _FIELD.sub(lambda match: id_text(parts[match[1]] or ""), pattern)
 
 
 def id_columns(pattern: str) -> tuple[str, ...]:

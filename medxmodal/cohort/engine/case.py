@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from medxmodal.cohort.cells import id_text
 from medxmodal.cohort.engine.clock import Clock, Moment
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec.base import FromTable, Window
@@ -102,13 +103,13 @@ class Case:
     def _keys(self, spec: EventTable) -> Iterable[str]:
         if spec.through:
             for event in self.known(spec.through):
-                yield from (event.row.cells.get(spec.equals or "") or "").split(MANY_KEYS)
+                yield from map(id_text, (event.row.cells.get(spec.equals or "") or "").split(MANY_KEYS))
             return
         key = self.patient if spec.equals == PATIENT else self.record if spec.equals == STUDY else None
         if key is None and spec.equals not in {PATIENT, STUDY}:
             key = self.row.cells.get(spec.equals or "")
         if key is not None:
-            yield key
+            yield id_text(key)
 
     def known(self, table: str, window: Window | None = None) -> list[Event]:
         """The rows that were known at the index time and lie in the window, in order of time."""

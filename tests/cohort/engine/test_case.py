@@ -139,6 +139,24 @@ def test_equals_names_another_column_of_the_record(ward: Any) -> None:
     assert [values(case.events("units")) for case in ward.candidates().cases] == [["x"], ["y"], []]
 
 
+def test_a_number_that_a_program_wrote_with_a_point_names_the_same_record(ward: Any) -> None:
+    """A column of whole numbers with one empty cell is saved as 1007.0 by pandas and others."""
+    ward.records = [
+        {"pid": "1007", "stay": "5.0"},
+        {"pid": "1008.0", "stay": "6"},
+        {"pid": "007", "stay": ""},
+    ]
+    ward.add("labs", [{"pid": "1007.0", "v": "x"}, {"pid": "1008", "v": "y"}, {"pid": "7.0", "v": "z"}])
+    ward.add("units", [{"stay": "5", "v": "p"}, {"stay": "6.0", "v": "q"}], key="stay", equals="stay")
+    ward.add("scans", [{"uid": "9.0", "v": "s"}], key="uid", through="orders", equals="scans")
+    ward.add("orders", [{"pid": "1007.00", "scans": "8|9"}])
+    cases = ward.candidates().cases
+    assert [case.patient for case in cases] == ["1007", "1008", "007"]
+    assert [values(case.events("labs")) for case in cases] == [["x"], ["y"], []]
+    assert [values(case.events("units")) for case in cases] == [["p"], ["q"], []]
+    assert values(cases[0].events("scans")) == ["s"]
+
+
 def test_a_table_through_another_and_several_keys_in_one_cell(ward: Any) -> None:
     ward.records = [{"pid": "a"}, {"pid": "b"}]
     ward.tree["index_time"] = {"after": "1 h"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
 from html.parser import HTMLParser
 from typing import Any
@@ -40,7 +41,7 @@ def attachment_text(attachment: dict[str, Any], remarks: Counter[str], where: st
     if declared is not None and type(declared) is not str:
         raise BadResource(f"{where}.contentType is not a text")
     kind = (declared or "text/plain").partition(";")[0].strip().lower()
-    if not kind.startswith("text/") and kind not in _MARKUP:
+    if kind == "text/rtf" or (not kind.startswith("text/") and kind not in _MARKUP):
         named = kind if _TYPE.fullmatch(kind) else "an unknown type"
         remarks[f"attachments of type {named} were not read as text"] += 1
         return None
@@ -56,8 +57,9 @@ def _decoded(data: str, declared: str, where: str) -> str:
     except (binascii.Error, ValueError) as error:
         raise BadResource(f"{where}.data is not base64") from error
     charset = _CHARSET.search(declared)
+    marked = "utf-16" if raw.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
     try:
-        return raw.decode(charset[1] if charset else "utf-8-sig")
+        return raw.decode(charset[1] if charset else marked)
     except (UnicodeDecodeError, LookupError) as error:
         named = "the character set it names" if charset else "UTF-8"
         raise BadResource(f"{where}.data is not text in {named}") from error

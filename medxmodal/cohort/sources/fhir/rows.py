@@ -98,6 +98,8 @@ class Flattener:
         key = resource_id(resource, full_url)
         if key is None:
             raise BadResource("id is missing")
+        if kind == "Patient" and _merged(resource):
+            raise BadResource("it was merged into another patient (link of type replaced-by)")
         withdrawn = resource.get("status") in _NOT_SO or _withdrawn(resource)
         try:
             patient = key if kind == "Patient" else patient_of(resource, self.context.urls)
@@ -161,6 +163,14 @@ def _withdrawn(resource: dict[str, Any]) -> bool:
     if type(codings) is not list:
         return False
     return any(type(coding) is dict and coding.get("code") in (WRONG, "refuted") for coding in codings)
+
+
+def _merged(patient: dict[str, Any]) -> bool:
+    """Whether a patient is only the old number of another one, who would be in a cohort twice."""
+    links = patient.get("link")
+    if type(links) is not list:
+        return False
+    return any(type(link) is dict and link.get("type") == "replaced-by" for link in links)
 
 
 def _inside_component(path: str) -> bool:

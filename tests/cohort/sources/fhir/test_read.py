@@ -294,6 +294,38 @@ def test_notes_are_decoded_and_what_cannot_be_is_said(made: ModuleType, tmp_path
     assert "1 attachments that only name a url were not fetched" in store.notes
 
 
+def test_rich_text_is_not_taken_for_words_and_utf_16_is_read(made: ModuleType, tmp_path: Path) -> None:
+    import base64
+
+    rich, wide = rb"{\rtf1\ansi Pleural effusion}", "Pleural effusion".encode("utf-16")
+    path = made.write_lines(
+        tmp_path / "a.ndjson",
+        made.patient("p1"),
+        {
+            "resourceType": "DocumentReference", "id": "d", "subject": {"reference": "Patient/p1"},
+            "status": "current", "date": "2020-01-01T00:00:00Z",
+            "content": [
+                {"attachment": {"contentType": kind, "data": base64.b64encode(data).decode()}}
+                for kind, data in (("text/rtf", rich), ("text/plain", wide))
+            ],
+        },
+    )  # fmt: skip
+    store, rows = read([path], "DocumentReference")
+    assert [row.cells["text"] for row in rows["DocumentReference"]] == ["Pleural effusion"]
+    assert "1 attachments of type text/rtf were not read as text" in store.notes
+
+
+def test_a_merged_patient_stays_as_a_failed_record(made: ModuleType, tmp_path: Path) -> None:
+    link = [{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]
+    path = made.write_lines(
+        tmp_path / "a.ndjson", made.patient("p1", active=False, link=link), made.patient("p2")
+    )
+    _, rows = read([path], "Patient")
+    wrong = {row.cells["patient"]: row.problem for row in rows["Patient"]}
+    assert "merged into another patient" in wrong["p1"]
+    assert not wrong["p2"]
+
+
 def small_export(made: ModuleType, folder: Path, patients: int = 30) -> list[Path]:
     """Patients in one file, observations in two, shuffled."""
     rng = random.Random(5)

@@ -183,7 +183,7 @@ def _file_columns(
     for column, kind, attribute in (*kinds, (_size_column(name, field), pa.int64(), "size")):
         if listed:
             groups: list[Any] = [
-                [getattr(file, attribute) for file in c] if isinstance(c, tuple) else None for c in cells
+                [f and getattr(f, attribute) for f in c] if isinstance(c, tuple) else None for c in cells
             ]
             found.append((column, pa.list_(kind), groups))
         else:
@@ -248,7 +248,7 @@ def _files(
     sha256, size = row[_hash_column(name, field)], row[_size_column(name, field)]
     if isinstance(locator, list):
         parts = zip(locator, sha256, size, strict=True)
-        return tuple(make_reference(name, field, *part) for part in parts) or None
+        return tuple(part[0] and make_reference(name, field, *part) for part in parts) or None
     reference: FileReference | None = locator and make_reference(name, field, locator, sha256, size)
     return reference
 

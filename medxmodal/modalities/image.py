@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from medxmodal.cohort.decode.reference import decode
-from medxmodal.cohort.study import references
+from medxmodal.cohort.study import FileReference
 from medxmodal.errors import InputError, RecipeError
 from medxmodal.modalities.base import Made, Modality, Shown, State
 from medxmodal.modalities.encoders import Encoder, choose, peak_tokens, pooled_tokens
@@ -29,7 +29,7 @@ from medxmodal.registry import register
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from medxmodal.cohort.study import Study
+    from medxmodal.cohort.study import Study, Value
     from medxmodal.typing import Logit, Tokens
 
 GRID = 4
@@ -166,24 +166,24 @@ class Image(Modality):
     def read(self, study: Study) -> np.ndarray:
         """Pixels in 0..1, (channels, side, side), float32; of several images those of the latest."""
         fields = study.inputs[self.name]
-        reference = references(fields["file"])[-1]
+        reference = _latest(fields["file"])
+        assert reference is not None
         pixels = unit_range(decode(reference))
         if self.roi == "given":
-            masks = references(fields.get("mask"))
-            if not masks:
+            mask = _latest(fields.get("mask"))
+            if mask is None:
                 raise InputError(
                     f"{reference.shown}: roi is `given`, but this study has no mask",
                     hint="Use roi: none, or add it.",
                 )
-            pixels = crop_to_mask(pixels, decode(masks[-1]))
+            pixels = crop_to_mask(pixels, decode(mask))
         return to_square(pixels, self.size, self.choice.channels)
 
     def content_key(self, study: Study) -> str:
         """Hashes of what `read` depends on, for the feature cache."""
         fields = study.inputs[self.name]
         names = ("file", "mask") if self.roi == "given" else ("file",)
-        files = [references(fields.get(name))[-1:] for name in names]
-        return "+".join(reference.sha256 for found in files for reference in found)
+        return "+".join(file.sha256 for name in names if (file := _latest(fields.get(name))))
 
     def augment(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Flips, shifts and gain for training; the same images otherwise."""
@@ -276,3 +276,9 @@ class Image(Modality):
         if self.weights == "package" and self.choice.packaged is not None:
             return self.choice.packaged.facts()
         return {"source": "trained here from random weights"}
+
+
+def _latest(value: Value) -> FileReference | None:
+    """The file, or that of the latest of several images; None where that one has none."""
+    last = value[-1] if isinstance(value, tuple) and value else value
+    return last if isinstance(last, FileReference) else None

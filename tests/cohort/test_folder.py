@@ -74,6 +74,20 @@ def test_several_images_are_a_tuple_oldest_first(many: Any) -> None:
     assert len(cohort[0].inputs["slides"]["file"]) == 3
 
 
+def test_each_of_several_images_keeps_its_own_mask(many: Any, tmp_path: Path) -> None:
+    ward, _ = many
+    (ward.folder / "masks" / "f0.png").unlink()
+    (ward.folder / "masks" / "f2.png").unlink()
+    options = {"keys": tmp_path / "keys"} if ward.tree["ids"] == "keyed" else {}
+    cohort = ward.build(**options)
+    cohort.save(tmp_path / "saved")
+    for found in (cohort, Cohort.load(tmp_path / "saved", data=ward.folder)):
+        first, last = found[0].inputs["film"]["mask"]
+        assert first.path().read_bytes() == (ward.folder / "masks" / "f1.png").read_bytes()
+        assert last is None
+        assert found[1].inputs["film"].get("mask") is None
+
+
 def test_a_clip_is_one_input_of_several_files_in_natural_order(many: Any) -> None:
     ward, cohort = many
     clip = cohort[1].inputs["clip"]["file"]

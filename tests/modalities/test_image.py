@@ -124,6 +124,21 @@ def test_a_study_without_the_mask_it_needs_is_a_readable_failure(tmp_path: Path)
         built(size=32, roi="given").read(study(tmp_path))
 
 
+def test_of_several_images_the_latest_is_cropped_to_its_own_mask_only(tmp_path: Path) -> None:
+    first, last = study(tmp_path, 0, mask=True), study(tmp_path, 1, mask=True)
+    files, masks = ([s.inputs["scan"][field] for s in (first, last)] for field in ("file", "mask"))
+    cropped = built(size=32, roi="given")
+
+    def both(*masks: object) -> Study:
+        fields = {"file": tuple(files), "mask": masks}
+        return Study("s", "p", "a", {"scan": fields}, {})  # type: ignore[dict-item]
+
+    np.testing.assert_array_equal(cropped.read(both(*masks)), cropped.read(last))
+    assert cropped.content_key(both(*masks)) == cropped.content_key(last)
+    with pytest.raises(InputError, match="no mask"):
+        cropped.read(both(masks[0], None))
+
+
 def test_pixels_of_any_type_come_in_one_scale() -> None:
     assert unit_range(np.array([[0, 255]], np.uint8)).tolist() == [[0.0, 1.0]]
     assert unit_range(np.array([[0, 65535]], np.uint16)).max() == 1.0

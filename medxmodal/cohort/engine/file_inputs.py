@@ -153,7 +153,7 @@ class FileReader:
         several = self.locator.several
         found.fields = {"file": tuple(files) if several else files[0]}
         if hasattr(self.locator.spec, "mask"):
-            found.fields[MASK] = tuple(m for m in masks if m) or None if several else masks[0]
+            found.fields[MASK] = (tuple(masks) if any(masks) else None) if several else masks[0]
         found.content = joined_sha256(contents)
         return found
 

@@ -16,6 +16,24 @@ from medxmodal.shipped import shipped, shipped_names
 Spec = TypeVar("Spec", bound=BaseModel)
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000
+MOST_SHOWN = 60
+"""Characters of a wrong value that a message shows."""
+_PLAIN = {
+    "dict_type": "expected keys with values",
+    "model_type": "expected keys with values",
+    "model_attributes_type": "expected keys with values",
+    "list_type": "expected a list, such as [a, b]",
+    "tuple_type": "expected a list, such as [0, 120]",
+    "string_type": "expected text; write it in quotes",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "too_short": "must not be empty",
+    "too_long": "has too many entries",
+    "string_too_short": "must not be empty",
+}
+"""What pydantic says in Python's words, in those of a YAML."""
 
 
 def read_spec(model: type[Spec], path_or_name: str | Path) -> Spec:
@@ -104,7 +122,7 @@ def _readable(
     context = first.get("ctx") or {}
     loc: tuple[str | int, ...] = first["loc"]
     if "path" in context:
-        loc = tuple(str(context["path"]).split("."))
+        loc = tuple(int(part) if part.isdigit() else part for part in str(context["path"]).split("."))
     path, line = _locate(loc, root)
     where = f"{source}{f' line {line}' if line else ''}: {'.'.join(map(str, path)) or 'the spec'}"
     kind, key = first["type"], str(path[-1]) if path else ""
@@ -121,11 +139,15 @@ def _readable(
         if came is None:
             return f"{where} needs the key `{tag}`", ""
         return f"{where}: `{tag}` is '{came}'; expected {expected}", ""
-    message = str(first["msg"]).removeprefix("Value error, ")
+    message = _PLAIN.get(kind) or str(first["msg"]).removeprefix("Value error, ")
     came = first["input"]
     tells = isinstance(came, str | int | float | bool) and kind not in {"leak", "table"}
-    shown = f" (got {came!r})" if tells else ""
+    shown = f" (got {_short(repr(came))})" if tells else ""
     return f"{where}: {message}{shown}", ""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _known(keys: list[str]) -> str:

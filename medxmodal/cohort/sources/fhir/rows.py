@@ -11,6 +11,7 @@ from medxmodal.cohort.sources.fhir.paths import Context, Getter, compile_path, p
 from medxmodal.cohort.sources.fhir.privacy import check_private
 from medxmodal.cohort.sources.fhir.references import patient_of, resource_id
 from medxmodal.cohort.sources.fhir.tree import Cells, Visit, compile_columns
+from medxmodal.cohort.sources.fhir.versions import other_version
 from medxmodal.cohort.sources.fhir.views import RESERVED, FhirView, default_time
 from medxmodal.errors import SpecError
 
@@ -79,6 +80,7 @@ class Flattener:
     def __init__(self, views: Mapping[str, FhirView]) -> None:
         self.context = Context()
         self.tables: dict[str, list[_Table]] = {}
+        self.first_of: dict[str, str] = {}
         for position, view in enumerate(views.values()):
             paths = list(view_columns(view).values())
             table = _Table(position, compile_columns(paths, self.context, 2), [None] * len(paths))
@@ -86,6 +88,9 @@ class Flattener:
                 if view.resource == "Observation" and path and _inside_component(path):
                     table.component.append((at, compile_path(path, self.context)))
             self.tables.setdefault(view.resource, []).append(table)
+            element, _, rest = view.columns.get("code", "").partition(".")
+            if rest == "coding[0].code":
+                self.first_of[view.resource] = element
         self.wanted = frozenset(self.tables) | {"Patient"}
 
     def flatten(self, resource: dict[str, Any], full_url: object = None) -> Flat | None:
@@ -100,6 +105,7 @@ class Flattener:
             raise BadResource("id is missing")
         if kind == "Patient" and _merged(resource):
             raise BadResource("it was merged into another patient (link of type replaced-by)")
+        self._remark(resource, kind)
         withdrawn = resource.get("status") in _NOT_SO or _withdrawn(resource)
         try:
             patient = key if kind == "Patient" else patient_of(resource, self.context.urls)
@@ -121,6 +127,21 @@ class Flattener:
         meta = resource.get("meta")
         updated = meta.get("lastUpdated") if type(meta) is dict else None
         return Flat(key, patient, updated if type(updated) is str else "", rows)
+
+    def _remark(self, resource: dict[str, Any], kind: str) -> None:
+        """Count what is read but may not be what a spec expects."""
+        told = other_version(resource)
+        if told is not None:
+            version, element = told
+            self.context.remarks[
+                f"{kind} look like FHIR {version} (they have {element}): R4 is read, what moved is missing"
+            ] += 1
+        concept = resource.get(self.first_of.get(kind, ""))
+        codings = concept.get("coding") if type(concept) is dict else None
+        if type(codings) is list and len(codings) > 1:
+            self.context.remarks[
+                f"{kind} have several codings: the column code is the first of them, codes holds all"
+            ] += 1
 
     def identify(self, resource: dict[str, Any], full_url: object = None) -> str:
         """The patient of a resource that is bad otherwise.

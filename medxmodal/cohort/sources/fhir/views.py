@@ -46,6 +46,9 @@ _STATED = {
     "verification": "verificationStatus.coding[0].code",
 }
 
+_MEASURED = "effectiveDateTime | effectivePeriod.end | effectiveInstant | issued | effectivePeriod.start"
+"""What was collected over a day is known at its end."""
+
 _VIEWS: dict[str, dict[str, str]] = {
     "Patient": {
         "gender": "gender",
@@ -81,7 +84,7 @@ _VIEWS: dict[str, dict[str, str]] = {
         **_ENCOUNTER,
     },
     "Observation": {
-        "time": "effectiveDateTime | effectivePeriod.start | effectiveInstant | issued",
+        "time": _MEASURED,
         "issued": "issued",
         "status": "status",
         "category": "category[0].coding[0].code",
@@ -148,7 +151,7 @@ _VIEWS: dict[str, dict[str, str]] = {
         **_CODE,
     },
     "DiagnosticReport": {
-        "time": "effectiveDateTime | effectivePeriod.start | issued",
+        "time": _MEASURED,
         "issued": "issued",
         "status": "status",
         "category": "category[0].coding[0].code",
@@ -158,7 +161,7 @@ _VIEWS: dict[str, dict[str, str]] = {
         **_ENCOUNTER,
     },
     "DocumentReference": {
-        "time": "date | context.period.start",
+        "time": "date | context.period.end | context.period.start",
         "start": "context.period.start",
         "status": "status",
         "category": "category[0].coding[0].code",

@@ -326,6 +326,39 @@ def test_a_merged_patient_stays_as_a_failed_record(made: ModuleType, tmp_path: P
     assert not wrong["p2"]
 
 
+def test_what_was_collected_over_a_day_is_known_at_its_end(made: ModuleType, tmp_path: Path) -> None:
+    day = {"start": "2021-03-01", "end": "2021-03-02"}
+    seen = made.observation("o", effectivePeriod=day)
+    del seen["effectiveDateTime"]
+    path = made.write_lines(tmp_path / "a.ndjson", made.patient("p1"), seen)
+    assert read([path], "Observation")[1]["Observation"][0].cells["time"] == "2021-03-02"
+
+
+def test_other_versions_and_further_codings_are_told(made: ModuleType, tmp_path: Path) -> None:
+    visit = {"resourceType": "Encounter", "id": "e", "subject": {"reference": "Patient/p1"}}
+    codings = [{"system": "urn:own", "code": "17"}, {"system": "http://loinc.org", "code": "718-7"}]
+    path = made.write_lines(
+        tmp_path / "a.ndjson",
+        made.patient("p1"),
+        {**visit, "status": "completed", "actualPeriod": {"start": "2024-01-01"}},
+        made.observation("o", code={"coding": codings}),
+        made.observation("k"),
+    )
+    views = {
+        "Encounter": default_view("Encounter"),
+        "Observation": FhirView(
+            "Observation",
+            {"code": "code.coding[0].code", "loinc": "code.coding[system=http://loinc.org].code"},
+        ),
+    }
+    store, rows = read([path], views=views)
+    assert [row.cells["loinc"] for row in rows["Observation"] if row.cells["id"] == "o"] == ["718-7"]
+    assert any(
+        note.startswith("1 Encounter look like FHIR R5 (they have actualPeriod)") for note in store.notes
+    )
+    assert any(note.startswith("1 Observation have several codings") for note in store.notes)
+
+
 def small_export(made: ModuleType, folder: Path, patients: int = 30) -> list[Path]:
     """Patients in one file, observations in two, shuffled."""
     rng = random.Random(5)

@@ -113,7 +113,8 @@ class Study:
         site: Where the data came from; a domain in domain adaptation.
         inputs: Modality -> field -> value. Image: `file` and optional `mask` (FileReference).
             Volume and video likewise; where a study may have several, a tuple of FileReference, oldest
-            first, and one of masks beside it, None for an image without mask. Tabular: one entry a column (float, str, tuple of str, or None when missing).
+            first, and one of masks beside it, None for an image without mask.
+            Tabular: one entry a column (float, str, tuple of str, or None when missing).
             Time series: `times` (hours before the index time, negative, ascending) and one entry a
             column, each a tuple of the same length with None where nothing was measured.
             Text: `text` (str).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from medxmodal.cohort.spec.base import Duration, FromTable, Name, OneOrMore, Section, Text, TimeUnit, Where
 
@@ -80,6 +80,13 @@ class Source(Section):
         if self.columns and not self.fhir:
             raise ValueError("`columns` with paths go with `fhir`")
         return self
+
+    @model_serializer(mode="wrap")
+    def _with_what_is_cleared(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A key written as null stays there: read back without it, the usual column would take its place.
+        tree: dict[str, Any] = plain(self)
+        cleared = self.model_fields_set & {"study", "time"}
+        return tree | {key: None for key in sorted(cleared) if getattr(self, key) is None}
 
     @property
     def kind(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,21 @@ def test_shipped_specs_read_and_round_trip(name: str) -> None:
     assert spec.licence
     assert spec.cite
     assert CohortSpec.parse(spec.as_dict()) == spec
+
+
+def test_a_usual_column_that_is_cleared_stays_cleared() -> None:
+    tree: dict[str, Any] = {
+        "name": "scans",
+        "table": {"dicom": "**/*", "study": None},
+        "tables": {"series": {"dicom": "**/*", "time": None}, "dated": {"dicom": "**/*"}},
+        "site": {"value": "here"},
+        "modalities": {"scan": {"kind": "volume", "from": "series"}},
+    }
+    spec = CohortSpec.parse(tree)
+    again = CohortSpec.parse(json.loads(json.dumps(spec.as_dict())))
+    assert again == spec
+    assert (again.table.study, again.tables["series"].time) == (None, None)
+    assert again.tables["dated"].time is not None
 
 
 def test_the_reading_spec_adds_columns_only() -> None:

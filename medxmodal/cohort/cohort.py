@@ -21,7 +21,7 @@ from medxmodal.cohort.fingerprint import cohort_fingerprint, study_content
 from medxmodal.cohort.identity import Kept, Keyed
 from medxmodal.cohort.keys import check_apart
 from medxmodal.cohort.lineage import Lineage
-from medxmodal.cohort.quality.leak_probe import leak_probe
+from medxmodal.cohort.quality.leak_probe import leak_probe, unasked
 from medxmodal.cohort.quality.log import blocking, quality_of
 from medxmodal.cohort.root import MADE, FolderRoot
 from medxmodal.cohort.spec.cohort_spec import CohortSpec
@@ -121,8 +121,9 @@ class Cohort(Sequence[Study]):
             root=built.root,
         )
         cohort._keys = keys
+        notes = [*built.quality.notes, *filter(None, [unasked(cohort)])]
         suspects = leak_probe(cohort)
-        cohort.quality = built.quality.model_copy(update={"leak_suspects": suspects})
+        cohort.quality = built.quality.model_copy(update={"leak_suspects": suspects, "notes": notes})
         return cohort
 
     @classmethod

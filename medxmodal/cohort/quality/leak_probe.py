@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from medxmodal.cohort.quality.note_words import NoteWords, note_words
-from medxmodal.cohort.quality.presence import FEWEST, FOLDS, field_missing
+from medxmodal.cohort.quality.presence import FOLDS, field_missing
 from medxmodal.cohort.spec.cohort_spec import TabularSpec, TextSpec
 from medxmodal.cohort.split.folds import kfold
 from medxmodal.cohort.study import Study, Value
@@ -51,6 +51,8 @@ WHY: dict[Kind, str] = {
     "word": "whether the note holds this alone tells the label; does the note name the diagnosis?",
     "site": "the site alone tells the label; a model can learn the scanner instead of the disease",
 }
+FEWEST = 5
+"""Fewer patients of either class cannot be divided into folds; with few the intervals are wide enough."""
 MOST_LEVELS = 20
 """A number with so few values may be a code: it is asked as a category too."""
 MOST_WORDS = 20
@@ -83,7 +85,7 @@ def leak_probe(cohort: Cohort) -> list[LeakSuspect]:
     number of inputs of the same kind (Bonferroni), so that asking many does not make suspects.
 
     Args:
-        cohort: A labelled cohort; with fewer than ten patients of a class nothing can be said.
+        cohort: A labelled cohort; with fewer than five patients of a class nothing can be said.
 
     Returns:
         The suspects, by kind and then the strongest first. A word is left out where a shorter one that is
@@ -102,6 +104,17 @@ def leak_probe(cohort: Cohort) -> list[LeakSuspect]:
         best[place] = max(best.get(place, suspect), suspect, key=lambda s: s.lower)
     ordered = sorted(best.values(), key=lambda s: (list(LIMITS).index(s.kind), -s.auroc, s.name))
     return [*ordered, *_words(cohort, asked)]
+
+
+def unasked(cohort: Cohort) -> str:
+    """Why a labelled cohort cannot be asked for leaks; empty where it can, or has no labels."""
+    y = cohort.labels()
+    if not np.isfinite(y).any():
+        return ""
+    ill, well = (len({p for p, label in zip(cohort.patients, y, strict=True) if label == c}) for c in (1, 0))
+    if min(ill, well) >= FEWEST:
+        return ""
+    return f"leaks were not looked for: {ill} positive and {well} negative patients are too few"
 
 
 @dataclass(frozen=True)
@@ -178,11 +191,12 @@ def _columns(cohort: Cohort, asked: _Asked) -> Iterator[Probe]:
 
 
 def _presence(cohort: Cohort, asked: _Asked) -> Iterator[Probe]:
+    """Presence over all studies: a column is also missing where its whole table is."""
+    rows = np.arange(len(asked.positions))
     for name, missing in field_missing(cohort).items():
-        here = missing[asked.positions]
-        rows = np.flatnonzero(np.isfinite(here))
-        if len(np.unique(here[rows])) > 1:
-            yield Probe("presence", name, rows, 1 - here[rows])
+        there = 1 - np.nan_to_num(missing[asked.positions], nan=1.0)
+        if len(np.unique(there)) > 1:
+            yield Probe("presence", name, rows, there)
 
 
 def _site(cohort: Cohort, asked: _Asked) -> Iterator[Probe]:

@@ -117,9 +117,9 @@ def test_many_studies_of_few_patients_prove_little(rng: np.random.Generator) -> 
 
 
 def test_too_few_patients_or_one_class_say_nothing() -> None:
-    studies = [study(i, int(i < 9), x=float(i < 9)) for i in range(40)]
+    studies = [study(i, int(i < 4), x=float(i < 4)) for i in range(40)]
     assert leak_probe(cohort_of({"x": NUMBER}, studies)) == []
-    assert leak_probe(cohort_of({"x": NUMBER}, studies[9:])) == []
+    assert leak_probe(cohort_of({"x": NUMBER}, studies[4:])) == []
 
 
 def test_a_word_of_few_patients_is_not_shown() -> None:
@@ -182,3 +182,14 @@ def test_breast_poland_is_honest_until_the_verdict_is_an_input(shared_data: Path
 
 def test_treatment_is_known_to_be_there(demo: Path) -> None:
     assert "treatment" in pd.read_csv(demo / "patients.csv").columns
+
+
+def test_a_source_that_leaves_out_age_for_the_ill_is_named(shared_data: Path) -> None:
+    """Real clips: no COVID-19 clip has an age or a sex, and nearly all others have."""
+    cohort = Cohort.from_spec("lung_ultrasound", shared_data / "lung_ultrasound")
+    named = {(suspect.kind, suspect.name) for suspect in cohort.quality.leak_suspects}
+    assert {("presence", "tabular.age"), ("presence", "tabular.sex"), ("site", "site")} <= named
+
+
+def test_too_few_patients_is_said(clinic: Any) -> None:
+    assert any("leaks were not looked for: 4 positive" in note for note in clinic.build().quality.notes)

@@ -42,6 +42,8 @@ class Tables:
         left_out: Why -> how many rows, over all records.
         absent: Tables that are not there: nothing is known of them, not even that there is no row.
         undated: Table -> numbers of the rows whose time cannot be read.
+        asked: Of (table, what), how often it was met: `asked` for, `found` for a record, and of the rows
+            whose time is filled `timed` and `untimed`.
     """
 
     specs: Mapping[str, EventTable]
@@ -49,6 +51,7 @@ class Tables:
     left_out: Counter[str] = field(default_factory=Counter)
     absent: frozenset[str] = frozenset()
     undated: dict[str, set[int]] = field(default_factory=dict)
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 @dataclass
@@ -87,6 +90,8 @@ class Case:
             found = []
             for row in self.rows_of(table):
                 moment = self.clock.moment(row.cells, spec.time) if spec.time else None
+                if spec.time and not self.unreadable and any(map(row.cells.get, spec.time.column)):
+                    self.tables.asked[table, "timed" if moment else "untimed"] += 1
                 if moment is None and spec.time is not None:
                     self.tables.undated.setdefault(table, set()).add(row.number)
                     continue
@@ -98,7 +103,10 @@ class Case:
         """All rows of a table that belong to the record, whenever they happened."""
         grouped = self.tables.rows.get(table, {})
         keys = dict.fromkeys(self._keys(self.tables.specs[table]))
-        return [row for key in keys for row in grouped.get(key, ())]
+        rows = [row for key in keys for row in grouped.get(key, ())]
+        self.tables.asked[table, "asked"] += bool(grouped)
+        self.tables.asked[table, "found"] += bool(rows)
+        return rows
 
     def _keys(self, spec: EventTable) -> Iterable[str]:
         if spec.through:

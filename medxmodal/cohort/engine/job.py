@@ -72,6 +72,7 @@ class Job:
             cases = self.selection.select(candidates.cases, candidates.without_index, self.log)
             self.builder.check_ids(candidates.cases, cases)
             drafts = [draft for case in cases if (draft := self.builder.draft(case)) is not None]
+            self.builder.asked += candidates.tables.asked
             self.builder.check(final=self.store.whole)
             for draft in examine(drafts, self.pool):
                 self.builder.finish(draft)

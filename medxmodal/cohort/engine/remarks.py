@@ -51,6 +51,9 @@ def remark_on(
         quality.notes.append("notes are kept word for word: check that they name nobody")
     for why, count in sorted(builder.left_out.items()):
         quality.notes.append(f"{why}: {count} left out")
+    for name in spec.tables:
+        if builder.asked[name, "asked"] and not builder.asked[name, "found"]:
+            quality.notes.append(f"{name}: no row belongs to a record; check its `key` and `equals`")
     for name, reader in builder.values.items():
         for column, counts in reader.set_to_missing.items():
             quality.set_to_missing[f"{name}.{column}"] = counts

@@ -16,6 +16,7 @@ from medxmodal.cohort.engine.labels import LabelReader
 from medxmodal.cohort.engine.note_inputs import TextReader
 from medxmodal.cohort.engine.plan import Plan
 from medxmodal.cohort.engine.tally import UNKNOWN_SITE
+from medxmodal.cohort.engine.times import check_times
 from medxmodal.cohort.identity import Identity
 from medxmodal.cohort.keys import RealIdentity
 from medxmodal.cohort.quality.log import QualityLog
@@ -77,6 +78,7 @@ class StudyBuilder:
     quality: QualityLog = field(default_factory=QualityLog)
     crosswalk: list[RealIdentity] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.values: dict[str, InputReader] = {}
@@ -112,6 +114,7 @@ class StudyBuilder:
     def check(self, *, final: bool) -> None:
         """Raise SpecError when what was read so far is not what the spec says."""
         if final:
+            check_times(self.spec, self.asked)
             self.labels.check()
         for reader in self.values.values():
             reader.check(final=final)

@@ -13,6 +13,15 @@ from medxmodal.reporting.strings import say
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
+_TURNS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+"""Signs that turn the direction of whatever follows; letters know theirs without them."""
+
+
+def _one_way(value: object) -> object:
+    """A text of the data, which may not turn the page's own words around."""
+    return value.translate(_TURNS) if isinstance(value, str) else value
+
+
 @lru_cache(maxsize=1)
 def environment() -> Environment:
     """The environment of every page and card."""
@@ -23,6 +32,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_one_way,
     )
     made.globals["say"] = say
     for name in ("percent", "signed", "figure", "unit", "named", "listed", "moment"):

@@ -150,3 +150,10 @@ def test_few_and_many_columns_and_sites(cohort, columns, sites) -> None:
     html = cohort_page(cohort(sites=names, missingness=rows))
     assert html.count('<td class="m') <= columns * 4
     assert len(html) < 40_000 + columns * 600
+
+
+def test_a_cell_cannot_turn_the_words_of_the_page_around(cohort) -> None:
+    turned = "\N{RIGHT-TO-LEFT OVERRIDE}esrever \N{HEBREW LETTER SHIN}"
+    page = cohort_page(cohort(title=turned))
+    assert "esrever \N{HEBREW LETTER SHIN}" in page
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in page

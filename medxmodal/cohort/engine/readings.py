@@ -27,6 +27,10 @@ MOST = 0.5
 """Above this share of cells that are no numbers, the column is mis-typed rather than the cells wrong."""
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 LATE = "known only after the index time"
+DATED = "a date, which a keyed cohort does not hold: take the time since it, or list it in values"
+_DAY = re.compile(
+    r"(?:1[89]|20)\d\d-[01]\d-[0-3]\d(?:[T ].*)?|[0-3]?\d([./])[0-3]?\d\1(?:1[89]|20)\d\d(?: .*)?"
+)
 
 
 class Taken(NamedTuple):
@@ -288,6 +292,9 @@ class CategoryReader(Reader):
         if wrong:
             quoted = self.identity.quote(wrong[0])
             return Taken(None, f"{shown}, column '{self.cell}': {quoted} is none of the allowed values")
+        if self.identity.keyed and self.allowed is None and any(map(_DAY.fullmatch, kept)):
+            kept = [word for word in kept if not _DAY.fullmatch(word)]
+            self.set_to_missing[DATED] += 1
         if not kept:
             return Taken(None)
         return Taken(tuple(kept) if many else kept[0])

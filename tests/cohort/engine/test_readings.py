@@ -306,3 +306,12 @@ def test_ties_in_time_are_settled_alike_in_every_order(make_ward: Any, events: l
         for t in ("first", "last")
     ]
     assert takes == [[4.0], [3.0]]
+
+
+@pytest.mark.parametrize("cell", ["1940-03-17", "2021-04-01T09:08:07Z", "17.3.1940", "03/17/1940"])
+def test_a_keyed_cohort_holds_no_dates_as_categories(read: Callable[..., Values], cell: str) -> None:
+    found = read([cell, "never"], keyed=True, type="category")
+    assert found.values == [None, "never"]
+    assert sum(found.set_to_missing.values()) == 1
+    assert read([cell], type="category").values == [cell]
+    assert read([cell], keyed=True, type="category", values=[cell]).values == [cell]

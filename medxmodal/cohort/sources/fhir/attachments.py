@@ -17,7 +17,10 @@ _BLOCKS = re.compile(
     "address|article|blockquote|br|dd|div|dl|dt|h[1-6]|hr|li|ol|p|pre|section|table|t[dhr]|ul"
 )
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
-_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]{1,60}")
+_TYPE = re.compile(
+    r"image/(?:jpeg|png|tiff|gif|svg\+xml)|(?:application|text)/(?:pdf|rtf|xml|json|dicom|msword|zip|octet-stream)"
+)
+"""Types that messages name; others may be anything that somebody typed."""
 
 
 def attachment_text(attachment: dict[str, Any], remarks: Counter[str], where: str) -> str | None:
@@ -42,8 +45,8 @@ def attachment_text(attachment: dict[str, Any], remarks: Counter[str], where: st
         raise BadResource(f"{where}.contentType is not a text")
     kind = (declared or "text/plain").partition(";")[0].strip().lower()
     if kind == "text/rtf" or (not kind.startswith("text/") and kind not in _MARKUP):
-        named = kind if _TYPE.fullmatch(kind) else "an unknown type"
-        remarks[f"attachments of type {named} were not read as text"] += 1
+        named = f"type {kind}" if _TYPE.fullmatch(kind) else "an unknown type"
+        remarks[f"attachments of {named} were not read as text"] += 1
         return None
     text = _decoded(data, declared or "", where)
     return (strip_markup(text) if kind in _MARKUP else text).strip() or None

@@ -359,6 +359,20 @@ def test_other_versions_and_further_codings_are_told(made: ModuleType, tmp_path:
     assert any(note.startswith("1 Observation have several codings") for note in store.notes)
 
 
+def test_a_type_that_somebody_typed_is_not_repeated(made: ModuleType, tmp_path: Path) -> None:
+    attachment = {"contentType": "application/x-kowalczykowska", "data": "JVBERi0="}
+    path = made.write_lines(
+        tmp_path / "a.ndjson",
+        made.patient("p1"),
+        {
+            "resourceType": "DocumentReference", "id": "d", "subject": {"reference": "Patient/p1"},
+            "status": "current", "content": [{"attachment": attachment}],
+        },
+    )  # fmt: skip
+    store, _ = read([path], "DocumentReference")
+    assert "1 attachments of an unknown type were not read as text" in store.notes
+
+
 def small_export(made: ModuleType, folder: Path, patients: int = 30) -> list[Path]:
     """Patients in one file, observations in two, shuffled."""
     rng = random.Random(5)

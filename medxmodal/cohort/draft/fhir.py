@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from medxmodal.cohort.draft.fhir_label import Ahead, ahead
+from medxmodal.cohort.draft.fhir_label import Ahead, ahead, shared_displays
 from medxmodal.cohort.draft.survey import Survey
 from medxmodal.cohort.draft.yaml import GUESSED, Pages, entry, flow, quoted, slug
 from medxmodal.cohort.sources.fhir.lines import LINE_ENDINGS, open_file
@@ -253,7 +253,4 @@ def _patients_by_code(rows: Sequence[Row]) -> Counter[str]:
 
 
 def _display(rows: Sequence[Row], code: str) -> str:
-    found = Counter(
-        row.cells["display"] for row in rows if row.cells["code"] == code and row.cells["display"]
-    )
-    return (found.most_common(1)[0][0] or code).replace("\n", " ") if found else code
+    return shared_displays(row for row in rows if row.cells["code"] == code).get(code, code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -68,19 +68,33 @@ def ahead(encounters: Sequence[Row], conditions: Sequence[Row], index: str) -> l
         if row.cells["code"] == index:
             events[patient].append(when)
     first: dict[str, dict[str, datetime]] = defaultdict(dict)
-    names: dict[str, str] = {}
+    names = shared_displays(conditions)
     for row in conditions:
         code, patient, when = row.cells["code"], row.cells["patient"], _when(row)
         if code is None or patient is None or when is None or _NO_DISEASE.search(row.cells["display"] or ""):
             continue
-        names.setdefault(code, (row.cells["display"] or code).replace("\n", " "))
         known = first[code].get(patient)
         first[code][patient] = when if known is None else min(known, when)
     for times in events.values():
         times.sort()
-    found = [_count(code, names[code], onsets, events, last) for code, onsets in first.items()]
+    found = [_count(code, names.get(code, code), onsets, events, last) for code, onsets in first.items()]
     fit = [one for one in found if one.positive >= FEWEST and one.patients > 2 and one.positive < one.studies]
     return sorted(fit, key=lambda one: (one.passes, -one.patients, -one.positive, one.code))[:MOST]
+
+
+def shared_displays(rows: Iterable[Row]) -> dict[str, str]:
+    """Code -> how most of its resources call it; not what is said of one patient only, who it may name."""
+    patients: dict[str, dict[str, set[str | None]]] = defaultdict(lambda: defaultdict(set))
+    for row in rows:
+        code, display = row.cells["code"], row.cells["display"]
+        if code and display:
+            patients[code][display].add(row.cells["patient"])
+    commonest = {code: max(said, key=lambda d: (len(said[d]), d)) for code, said in patients.items()}
+    return {
+        code: display.replace("\n", " ")
+        for code, display in commonest.items()
+        if len(patients[code][display]) > 1
+    }
 
 
 def _when(row: Row) -> datetime | None:

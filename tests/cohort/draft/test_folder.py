@@ -188,3 +188,22 @@ def test_damaged_files_are_nothing_to_draft_from(tmp_path: Path) -> None:
         (data / name).write_bytes(b"\x1f\x8b no such thing \xff\x00")
     with pytest.raises(CohortError, match="no readable table"):
         draft_spec(data)
+
+
+def test_fhir_displays_of_one_patient_only_stay_out_of_the_draft(
+    tmp_path: Path, load_helper: Callable[[Path], ModuleType]
+) -> None:
+    made = load_helper(HOSTILE / "fhir_files.py")
+    lines = []
+    for n in range(6):
+        coding = {"system": "http://loinc.org", "code": "718-7", "display": f"Kowalska{n}"}
+        shared = {"system": "http://loinc.org", "code": "2160-0", "display": "Creatinine"}
+        lines += [
+            made.patient(f"p{n}"),
+            made.observation(f"o{n}", f"Patient/p{n}", code={"coding": [coding]}),
+            made.observation(f"k{n}", f"Patient/p{n}", code={"coding": [shared]}),
+        ]
+    made.write_lines(tmp_path / "all.ndjson", *lines)
+    draft = draft_spec(tmp_path)
+    assert "kowalska" not in draft.yaml.lower()
+    assert "creatinine" in draft.yaml

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +33,8 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = command(*args, **kwargs)
+            with _stoppable():
+                code = command(*args, **kwargs)
         except MedxmodalError as error:
             code = _refuse(error.message.rstrip("."), error.hint, as_json=bool(kwargs.get("as_json")))
         except OSError as error:
@@ -44,6 +47,21 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
         raise typer.Exit(code)
 
     return run
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """A scheduler's stop and a closed terminal are as Ctrl-C: scratch folders with patients' data go."""
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    ours = threading.current_thread() is threading.main_thread()
+    taken = [end for end in ends if ours and signal.getsignal(end) == signal.SIG_DFL]
+    for end in taken:
+        signal.signal(end, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for end in taken:
+            signal.signal(end, signal.SIG_DFL)
 
 
 def _refuse(message: str, hint: str, *, as_json: bool) -> int:

@@ -239,12 +239,12 @@ class Cohort(Sequence[Study]):
         known = (study.labels.get(self.spec.task) for study in self.studies)
         return np.array([np.nan if y is None else float(y) for y in known], dtype=float)
 
-    @property
+    @cached_property
     def patients(self) -> tuple[str, ...]:
         """Patient id of each study."""
         return tuple(study.patient_id for study in self.studies)
 
-    @property
+    @cached_property
     def sites(self) -> tuple[str, ...]:
         """Site of each study."""
         return tuple(study.site for study in self.studies)

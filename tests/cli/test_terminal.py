@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import pytest
@@ -36,6 +37,26 @@ def test_a_full_disk_and_a_stop_are_no_tracebacks(capsys: pytest.CaptureFixture[
             command()
         assert exit_.value.exit_code == code
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_scheduler_s_stop_cleans_up_like_ctrl_c(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    end = getattr(signal, name)
+    before, cleaned = signal.getsignal(end), []
+
+    @terminal.guarded
+    def command() -> int:
+        try:
+            signal.raise_signal(end)
+        finally:
+            cleaned.append(name)
+        return 0
+
+    with pytest.raises(typer.Exit) as stopped:
+        command()
+    assert (stopped.value.exit_code, cleaned) == (130, [name])
+    assert "stopped" in capsys.readouterr().err
+    assert signal.getsignal(end) == before == signal.SIG_DFL
 
 
 def test_a_log_gets_a_line_at_the_end_and_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:

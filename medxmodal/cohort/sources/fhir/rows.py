@@ -136,6 +136,10 @@ class Flattener:
             self.context.remarks[
                 f"{kind} look like FHIR {version} (they have {element}): R4 is read, what moved is missing"
             ] += 1
+        if "medicationReference" in resource and "medicationCodeableConcept" not in resource:
+            self.context.remarks[
+                f"{kind} name their drug by reference: the column code is empty, medication holds its id"
+            ] += 1
         concept = resource.get(self.first_of.get(kind, ""))
         codings = concept.get("coding") if type(concept) is dict else None
         if type(codings) is list and len(codings) > 1:

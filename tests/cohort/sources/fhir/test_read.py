@@ -359,6 +359,17 @@ def test_other_versions_and_further_codings_are_told(made: ModuleType, tmp_path:
     assert any(note.startswith("1 Observation have several codings") for note in store.notes)
 
 
+def test_drugs_named_by_reference_are_told(made: ModuleType, tmp_path: Path) -> None:
+    order = {
+        "resourceType": "MedicationRequest", "id": "m", "subject": {"reference": "Patient/p1"},
+        "status": "active", "intent": "order", "medicationReference": {"reference": "Medication/7"},
+    }  # fmt: skip
+    path = made.write_lines(tmp_path / "a.ndjson", made.patient("p1"), order)
+    store, rows = read([path], "MedicationRequest")
+    assert [row.cells["medication"] for row in rows["MedicationRequest"]] == ["7"]
+    assert any("name their drug by reference" in note for note in store.notes)
+
+
 def test_a_type_that_somebody_typed_is_not_repeated(made: ModuleType, tmp_path: Path) -> None:
     attachment = {"contentType": "application/x-kowalczykowska", "data": "JVBERi0="}
     path = made.write_lines(

@@ -80,13 +80,23 @@ class Opening:
 
 
 def wanted_rows(source: Source, rows: list[Row]) -> list[Row]:
-    """The rows for which the table's own `where` holds; of records with one `distinct` value the first."""
+    """The rows for which the table's own `where` holds; of records with one `distinct` value one."""
     if isinstance(source, TableSpec) and source.distinct:
-        first: dict[str | None, Row] = {}
-        for row in rows:
-            first.setdefault(row.cells.get(source.distinct), row)
-        return list(first.values())
+        return _distinct(source.distinct, rows)
     if not isinstance(source, EventTable) or source.where is None:
         return rows
     rule = parse_where(source.where)
     return [row for row in rows if rule.holds(row.cells) is True]
+
+
+def _distinct(column: str, rows: list[Row]) -> list[Row]:
+    """Of the rows with one value the first that can be read; rows without a value stand for themselves.
+
+    A localizer that fits no stack must not cost the study its other series.
+    """
+    chosen: dict[object, Row] = {}
+    for row in rows:
+        key = row.cells.get(column) or row.number
+        if key not in chosen or (chosen[key].problem and not row.problem):
+            chosen[key] = row
+    return list(chosen.values())

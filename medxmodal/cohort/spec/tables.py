@@ -120,8 +120,8 @@ class TableSpec(Source):
     Args:
         patient: Column of the patient id, or a text with columns in braces.
         study: Column of the study id, likewise; made from the patient id where not given.
-        distinct: One record for each value of this column, from the first row that has it; for tables with
-            several rows a study, such as DICOM series.
+        distinct: One record for each value of this column, from the first row that has it and can be read;
+            for tables with several rows a study, such as DICOM series.
     """
 
     patient: Text = ""

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from medxmodal.cohort.engine.tables import wanted_rows
+from medxmodal.cohort.sources.rows import Row
+from medxmodal.cohort.spec.tables import TableSpec
+
 MINUTES = {"column": "t", "unit": "min"}
 
 
@@ -165,6 +169,13 @@ def test_one_record_for_each_distinct_value(ward: Any) -> None:
         ("e2", "b", 3.0),
     ]
     assert cohort.flow.found == 2
+
+
+def test_a_record_of_several_rows_is_from_the_first_that_can_be_read() -> None:
+    source = TableSpec(dicom="**/*", distinct="exam")
+    rows = [Row(1, {"exam": "e1"}, "mixes slices"), Row(2, {"exam": "e1"}), Row(3, {"exam": "e1"}),
+            Row(4, {}, "no DICOM"), Row(5, {"exam": "e2"}, "no pixels"), Row(6, {}, "no DICOM")]  # fmt: skip
+    assert [row.number for row in wanted_rows(source, rows)] == [2, 4, 5, 6]
 
 
 def test_rows_without_a_key_are_counted(ward: Any) -> None:

@@ -118,8 +118,14 @@ class ColumnsReader:
 
     @property
     def remarks(self) -> list[str]:
-        """How units were read that are not written in UCUM."""
-        return sorted({remark for reader in self.readers.values() for remark in reader.unit_remarks})
+        """How units were read that are not written in UCUM, and which categories look like free text."""
+        said = sorted({remark for reader in self.readers.values() for remark in reader.unit_remarks})
+        for name, reader in self.readers.items():
+            if isinstance(reader, CategoryReader) and reader.free:
+                said.append(
+                    f"{name} differs in most studies, as names and ids do: list its categories in `values`"
+                )
+        return said
 
 
 class TabularReader(ColumnsReader):

@@ -26,6 +26,8 @@ from medxmodal.errors import InputError, SpecError
 MOST = 0.5
 """Above this share of cells that are no numbers, the column is mis-typed rather than the cells wrong."""
 _WHOLE = re.compile(r"(-?\d+)\.0+")
+FREE = 1000
+"""More different texts than this are no categories, in however many studies."""
 LATE = "known only after the index time"
 DATED = "a date, which a keyed cohort does not hold: take the time since it, or list it in values"
 _DAY = re.compile(
@@ -261,6 +263,8 @@ class CategoryReader(Reader):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.allowed = None if self.column.values is None else set(self.column.values)
+        self.given = 0
+        self.met: set[str] = set()
 
     def read(self, case: Case) -> Taken:
         """The value of a case."""
@@ -297,7 +301,15 @@ class CategoryReader(Reader):
             self.set_to_missing[DATED] += 1
         if not kept:
             return Taken(None)
+        self.given += 1
+        if len(self.met) < FREE:
+            self.met.update(kept)
         return Taken(tuple(kept) if many else kept[0])
+
+    @property
+    def free(self) -> bool:
+        """Whether the cells look like what somebody typed, or like ids, rather than like categories."""
+        return self.allowed is None and self.given >= 20 and len(self.met) > min(MOST * self.given, FREE - 1)
 
     def check(self, *, final: bool) -> None:
         """Nothing can be wrong with a category as a whole."""

@@ -315,3 +315,10 @@ def test_a_keyed_cohort_holds_no_dates_as_categories(read: Callable[..., Values]
     assert sum(found.set_to_missing.values()) == 1
     assert read([cell], type="category").values == [cell]
     assert read([cell], keyed=True, type="category", values=[cell]).values == [cell]
+
+
+def test_categories_that_differ_from_study_to_study_look_like_free_text(read: Callable[..., Values]) -> None:
+    names, words = [f"Kowalska {n}" for n in range(30)], ["yes", "no", "never"] * 10
+    assert read(names, type="category").reader.free
+    assert not read(words, type="category").reader.free
+    assert not read(names, type="category", values=names).reader.free

@@ -224,7 +224,11 @@ def _nothing_left(log: FlowLog, quality: QualityLog) -> CohortError:
         )
     reasons = Counter(failed.reason.partition(": ")[2] or failed.reason for failed in quality.failed)
     why = f"; most failed because {reasons.most_common(1)[0][0]}" if reasons else ""
+    if log.excluded:
+        (_, reason), count = log.removed.most_common(1)[0]
+        why += f"; most were excluded because: {reason} ({count})"
+    told = next((note for note in quality.notes if "look like FHIR" in note), "")
     return CohortError(
         f"no study is left of {log.found} records: {log.excluded} excluded, {log.failed} failed{why}",
-        hint="Check the rules and the inputs that the spec names.",
+        hint=told or "Check the rules and the inputs that the spec names.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -249,3 +250,25 @@ def test_an_empty_table_makes_no_label_negative(ward: Any) -> None:
     cohort = Cohort.from_spec(ward.spec(), ward.folder, unlabelled=True)
     assert np.isnan(cohort.labels()).all()
     assert any("diagnoses: the table has no rows" in note for note in cohort.quality.notes)
+
+
+def test_a_cohort_of_another_version_of_fhir_says_why_nobody_is_left(tmp_path: Path) -> None:
+    visit = {"actualPeriod": {"start": "2024-01-01"}, "subject": {"reference": "Patient/p"}}
+    resources = [
+        {"resourceType": "Patient", "id": "p", "gender": "male"},
+        {"resourceType": "Encounter", "id": "e", "status": "completed", **visit},
+    ]
+    (tmp_path / "all.ndjson").write_text("\n".join(map(json.dumps, resources)))
+    spec = CohortSpec.parse(
+        {
+            "name": "visits", "title": "Visits", "ids": "keep", "site": {"value": "here"},
+            "table": {"fhir": "Patient"}, "tables": {"visits": {"fhir": "Encounter"}},
+            "index_time": {"from": "visits", "take": "first"},
+            "modalities": {
+                "tabular": {"kind": "tabular", "columns": {"sex": {"type": "category", "column": "gender"}}}
+            },
+        }
+    )  # fmt: skip
+    with pytest.raises(CohortError, match=r"most were excluded because: no index event \(1\)") as error:
+        Cohort.from_spec(spec, tmp_path)
+    assert "look like FHIR R5" in (error.value.hint or "")

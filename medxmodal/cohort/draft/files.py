@@ -15,6 +15,8 @@ from medxmodal.cohort.sources.rows import Table
 MASK = re.compile(r"mask|segment|\bseg|_seg|tumou?r|lesion|\broi|annot|contour|maske|outline", re.IGNORECASE)
 _LABELS = re.compile(r"(^|/)(labels?(tr|ts)?|gt|ground_?truth|seg\w*)/", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+$")
+MOST_SHARED = 4
+"""Records that share one file, on average; columns that repeat themselves more name none."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def find_namings(table: Table, index: FileIndex) -> list[Naming]:
         if not is_safe(column):
             continue
         cells = [cell for row in table.rows if (cell := row.cells.get(column)) is not None]
+        if MOST_SHARED * len(set(cells)) < len(cells):
+            continue  # `0` and `1` of a label are no files, though a scan may well hold a 0.dcm
         votes: Counter[tuple[str, str]] = Counter()
         several: str | None = None
         for cell in cells:
@@ -113,7 +117,8 @@ def _of_cell(cell: str, column: str, index: FileIndex) -> set[tuple[str, str]]:
             continue  # the folder's files of another column
         plain = _NUMBER.sub("*", rest) if kind != "mask" else rest
         found.add((f"{folder}{field}{plain}{ending}", kind))
-    if "/" not in cell and len(inside := index.folders.get(cell, [])) > 1:
+    inside = [path for path in index.folders.get(cell, []) if path.suffix.lower() not in DICOM]
+    if "/" not in cell and len(inside) > 1:  # slices of DICOM series are read as a table of series
         folder = _folder(inside[0].parent)
         found.add((f"{folder}{field}/*{inside[0].suffix}", _kind_of_folder(inside)))
     return found

@@ -143,6 +143,24 @@ def test_dicom_beside_a_table_is_linked_by_patient(scans: Path, tmp_path: Path) 
     assert sum("t1post" in study.inputs for study in cohort) == 2
 
 
+def test_a_patients_folder_of_slices_is_a_table_of_series(scans: Path) -> None:
+    for path in [*scans.glob("*/a/*")]:
+        path.rename(path.parents[1] / f"{path.name}.dcm")
+    (scans / "clinic.csv").write_text("pat,age\nP1,30\nP2,40\n")
+    spec = parsed(draft_spec(scans))
+    assert (spec.tables["series"].key, spec.tables["series"].equals) == ("PatientID", "pat")
+
+
+def test_codes_of_a_column_are_not_taken_for_files_of_that_name(scans: Path) -> None:
+    for n in (0, 1, 2):
+        (scans / "P1" / "b" / f"IM{n}").rename(scans / "P1" / "b" / f"{n}.dcm")
+    rows = [f"P{i},{30 + i},{i % 2}" for i in range(1, 11)]
+    (scans / "clinic.csv").write_text("\n".join(["pat,age,outcome", *rows]))
+    spec = parsed(draft_spec(scans))
+    assert spec.tables["series"].dicom
+    assert all("{" not in (getattr(m, "file", None) or "") for m in spec.modalities.values())
+
+
 def test_fhir_lines_without_a_diagnosis_ahead(
     tmp_path: Path, load_helper: Callable[[Path], ModuleType]
 ) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from medxmodal.cohort.cells import id_text
-from medxmodal.cohort.engine.case import PATIENT, STUDY, Case, Grouped, Tables
+from medxmodal.cohort.engine.case import INDEX, PATIENT, STUDY, Case, Grouped, Tables
 from medxmodal.cohort.engine.clock import Absolute, Clock, Moment, parse_absolute, zone_of
 from medxmodal.cohort.sources.rows import Row
 from medxmodal.cohort.spec.base import hours
@@ -147,6 +147,8 @@ def _indices(spec: IndexSpec | None, case: Case, zone: ZoneInfo | None) -> list[
         time = Time(column=[spec.column or ""], unit=spec.unit)
         text = case.row.cells.get(spec.column or "")
         read = _index(case.row.cells, time, zone)
+        if text is not None:
+            case.tables.asked[INDEX, "timed" if read else "untimed"] += 1
         found = [read or Index(case.clock, Moment(0.0, 0.0), text or "")]
     else:
         found = _event_indices(spec, case, zone)
@@ -162,14 +164,15 @@ def _event_indices(spec: IndexSpec, case: Case, zone: ZoneInfo | None) -> list[I
     time = table.time
     if spec.column:
         time = Time(column=[spec.column], unit=spec.unit or (time.unit if time else None))
-    rows = case.rows_of(spec.source or "")
-    found = [
-        index
-        for row in rows
-        if (rule is None or rule.holds(row.cells) is True)
-        and time is not None
-        and (index := _index(row.cells, time, zone)) is not None
-    ]
+    found = []
+    for row in case.rows_of(spec.source or ""):
+        if time is None or (rule is not None and rule.holds(row.cells) is not True):
+            continue
+        index = _index(row.cells, time, zone)
+        if index is not None:
+            found.append(index)
+        if any(map(row.cells.get, time.column)):
+            case.tables.asked[INDEX, "timed" if index else "untimed"] += 1
     found.sort(key=lambda i: (_hours(i.clock) + i.moment.end, _hours(i.clock)))
     # Several rows may stand for one event, for example an encounter's two diagnoses.
     distinct = [i for n, i in enumerate(found) if n == 0 or i != found[n - 1]]

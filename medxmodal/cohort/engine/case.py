@@ -15,6 +15,8 @@ from medxmodal.cohort.spec.where import Rule
 
 Grouped = Mapping[str, list[Row]]
 """Key -> rows of a table."""
+INDEX = "the index time"
+"""Stands for the index time among the names of tables, none of which has a space."""
 MANY_KEYS = "|"
 """Separates several keys in one cell."""
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
+from medxmodal.cohort.engine.case import INDEX
 from medxmodal.cohort.spec.cohort_spec import CohortSpec
+from medxmodal.cohort.spec.tables import Time
 from medxmodal.errors import SpecError
 
 MOST = 0.5
@@ -12,7 +15,7 @@ MOST = 0.5
 
 
 def check_times(spec: CohortSpec, asked: Counter[tuple[str, str]]) -> None:
-    """Refuse a table most of whose times cannot be read.
+    """Refuse an index time or a table most of whose times cannot be read.
 
     Left out row by row they would make everybody healthy: no event, no count, a negative label.
 
@@ -21,20 +24,33 @@ def check_times(spec: CohortSpec, asked: Counter[tuple[str, str]]) -> None:
         asked: Of (table, `timed` or `untimed`), how many rows of the records.
 
     Raises:
-        SpecError: Most of a table's times cannot be read.
+        SpecError: Most of the times of one of them cannot be read.
     """
-    for name, table in spec.tables.items():
+    for key, name, time in _times(spec):
         wrong = asked[name, "untimed"]
         filled = wrong + asked[name, "timed"]
-        if table.time is None or wrong <= MOST * filled:
+        if wrong <= MOST * filled:
             continue
-        column = "', '".join(table.time.column)
+        column = "', '".join(time.column)
         expected = (
-            f"Write numbers, which count in `unit: {table.time.unit}`."
-            if table.time.unit
+            f"Write numbers, which count in `unit: {time.unit}`."
+            if time.unit
             else "Write ISO dates or times such as 2021-03-01 or 2021-03-01T12:00; numbers need a `unit`."
         )
         raise SpecError(
-            f"tables.{name}.time: {wrong} of {filled} filled times in '{column}' cannot be read",
-            hint=expected,
+            f"{key}: {wrong} of {filled} filled times in '{column}' cannot be read", hint=expected
         )
+
+
+def _times(spec: CohortSpec) -> Iterator[tuple[str, str, Time]]:
+    """Key of the spec, name it is counted under, and time, of the index time and all tables."""
+    index = spec.index_time
+    own = spec.tables[index.source].time if index and index.source else None
+    if index and index.column:
+        unit = index.unit or (own.unit if own else None)
+        yield "index_time", INDEX, Time(column=[index.column], unit=unit)
+    elif own:
+        yield "index_time", INDEX, own
+    for name, table in spec.tables.items():
+        if table.time:
+            yield f"tables.{name}.time", name, table.time

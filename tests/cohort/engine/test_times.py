@@ -38,6 +38,23 @@ def test_a_table_most_of_whose_times_cannot_be_read_is_refused(
         build(ward, times, spec)
 
 
+@pytest.mark.parametrize("index", [{"column": "when"}, {"from": "labs", "where": "code == 'x'"}])
+def test_an_index_time_that_is_mostly_none_is_refused(ward: Any, index: dict[str, Any]) -> None:
+    """Otherwise nobody has one, and what was known by then is nothing at all."""
+
+    def build(*times: str) -> Any:
+        ward.records = [{"pid": f"p{i}", "when": time, "k": "x"} for i, time in enumerate(times)]
+        ward.tree["index_time"] = index
+        ward.tree["modalities"]["tabular"]["columns"] = {"k": {"type": "category"}}
+        rows = [{"pid": f"p{i}", "t": time, "code": "x"} for i, time in enumerate(times)]
+        ward.add("labs", [*rows, {"pid": "p0", "t": "2021-03-01", "code": "y"}], time="t")
+        return ward.build()
+
+    with pytest.raises(SpecError, match=r"index_time: 2 of 3 filled times in '(when|t)' cannot be read"):
+        build("09.03.2021", "44264", "2021-03-09", "")
+    assert build("09.03.2021", "2021-03-08", "2021-03-09", "").flow.studies >= 2
+
+
 def test_single_slips_are_left_out_and_counted(ward: Any) -> None:
     cohort = build(ward, ["9.3.2021", "2021-03-08", "2021-03-09", ""], DATED)
     assert cohort.studies[0].inputs["tabular"]["n"] == 2

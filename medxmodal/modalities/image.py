@@ -203,7 +203,7 @@ class Image(Modality):
         """Encoder, weights hash, size and region of interest."""
         if not self.is_frozen or self.choice.packaged is None:
             return ""
-        return f"{self.encoder}:{self.choice.packaged.facts()['sha256']}:{self.size}:{self.roi}:{GRID}:v1"
+        return f"{self.encoder}:{self.choice.packaged.facts()['sha256']}:{self.size}:{self.roi}:{GRID}:v2"
 
     def encode(self, features: Tensor, x: Tensor | None) -> Tokens:
         """The whole image and its regions, (batch, 17, dim)."""

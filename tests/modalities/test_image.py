@@ -146,6 +146,19 @@ def test_pixels_of_any_type_come_in_one_scale() -> None:
     assert np.isfinite(unit_range(np.full((2, 2), 3.0))).all()
 
 
+def test_a_dead_pixel_does_not_take_the_contrast_of_an_image() -> None:
+    pixels = np.tile(np.linspace(500, 1500, 64, dtype=np.float32), (64, 1))
+    defect = pixels.copy()
+    defect[0, 0], defect[9, 9] = 65535, 0
+    inside = np.ones(pixels.shape, bool)
+    inside[0, 0] = inside[9, 9] = False
+    np.testing.assert_allclose(unit_range(defect)[inside], unit_range(pixels)[inside], atol=1e-6)
+    assert (unit_range(defect).min(), unit_range(defect).max()) == (0.0, 1.0)
+    spot = np.zeros((64, 64), np.float32)
+    spot[3, 3] = 7
+    assert unit_range(spot)[3, 3] == 1.0
+
+
 def test_a_crop_keeps_a_margin_and_an_empty_mask_keeps_all() -> None:
     pixels, mask = np.ones((40, 50)), np.zeros((40, 50))
     assert crop_to_mask(pixels, mask).shape == (40, 50)

@@ -52,5 +52,6 @@ def _times(spec: CohortSpec) -> Iterator[tuple[str, str, Time]]:
     elif own:
         yield "index_time", INDEX, own
     for name, table in spec.tables.items():
-        if table.time:
+        # Without an index time no calendar time can be placed, however it is written.
+        if table.time and (index or table.time.unit):
             yield f"tables.{name}.time", name, table.time

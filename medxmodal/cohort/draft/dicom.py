@@ -142,7 +142,8 @@ def _kinds(table: Table) -> Iterator[tuple[str, str, str, int]]:
             longer = sorted(w for w in others if word.lower() in w.lower())
             rule += f" and {column} contains {quoted(word)}"
             rule += "".join(f" and {column} not contains {quoted(w)}" for w in longer)
-        elif len({k for m, k, _, _ in groups if m == modality}) > 1:
+        alike = {k for m, k, c, w in groups if m == modality and (not word or (c, w) == (column, word))}
+        if len(alike) > 1:
             rule += f" and kind == '{kind}'"
         yield slug(word or modality or kind, "series"), kind, rule, rows
 

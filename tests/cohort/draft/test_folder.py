@@ -151,6 +151,17 @@ def test_a_patients_folder_of_slices_is_a_table_of_series(scans: Path) -> None:
     assert (spec.tables["series"].key, spec.tables["series"].equals) == ("PatientID", "pat")
 
 
+def test_series_of_one_description_are_told_apart_by_their_kind(scans: Path, tmp_path: Path) -> None:
+    for path in (scans / "P2" / "a" / "IM1", scans / "P2" / "a" / "IM2"):
+        path.unlink()  # a single slice is an image
+    draft = draft_spec(scans)
+    spec = parsed(draft)
+    assert {(m.kind, "kind == " in m.where) for m in spec.modalities.values()} == {  # type: ignore[union-attr]
+        ("volume", True), ("image", True), ("volume", False),
+    }  # fmt: skip
+    assert not built(draft, scans, tmp_path).quality.problems
+
+
 def test_codes_of_a_column_are_not_taken_for_files_of_that_name(scans: Path) -> None:
     for n in (0, 1, 2):
         (scans / "P1" / "b" / f"IM{n}").rename(scans / "P1" / "b" / f"{n}.dcm")

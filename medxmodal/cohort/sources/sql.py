@@ -30,7 +30,8 @@ _FIRST = {"postgresql": ("SET TRANSACTION READ ONLY", "SET LOCAL TIME ZONE 'UTC'
 """Said before the query: nothing can be written, and times do not depend on the server's own zone."""
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _SAFE = re.compile(
-    r"(no such (?:table|column|function): [\w.]+|(?:relation|column) \"[\w.]+\" does not exist)"
+    r"(no such (?:table|column|function): [\w.]+|(?:relation|column) \"[\w.]+\" does not exist"
+    r"|database (?:table )?is locked|file is not a database|unable to open database file)"
 )
 """What a database says about its own names, and not about its contents."""
 _SECRET = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
@@ -110,7 +111,7 @@ def _engine(database: str, folder: Path) -> Engine:
     url = _url(database)
     try:
         if url.get_backend_name() == "sqlite":
-            address = _sqlite_address(url, folder)
+            address = _sqlite_address(url, folder, anywhere=database.startswith(ENV))
             return create_engine(
                 "sqlite://", creator=lambda: sqlite3.connect(address, uri=True), poolclass=NullPool
             )
@@ -153,10 +154,16 @@ def _url(database: str) -> URL:
     return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
 
 
-def _sqlite_address(url: URL, folder: Path) -> str:
+def _sqlite_address(url: URL, folder: Path, *, anywhere: bool) -> str:
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         raise SpecError("`database` names no SQLite file", hint="Write sqlite:///records.db.")
-    path = (folder / url.database).resolve()
+    named = Path(url.database)
+    if not anywhere and (named.is_absolute() or ".." in named.parts):
+        raise SpecError(
+            "`database` leads out of the data folder",
+            hint="Name a file inside of it, or put the URL into an environment variable: env:NAME.",
+        )
+    path = (folder / named).resolve()
     if not path.is_file():
         near = sorted(p.name for p in folder.glob("*") if p.suffix in {".db", ".sqlite", ".sqlite3"})[:5]
         hint = f"Databases there: {', '.join(near)}." if near else "Check --data."

@@ -154,6 +154,30 @@ def test_sqlite_needs_a_file(folder: Path, url: str) -> None:
         read_sql("select 1", url, folder)
 
 
+@pytest.mark.parametrize("place", ["../in here.db", "{folder}/in here.db"])
+def test_only_the_environment_leads_out_of_the_data_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    url, inner = f"sqlite:///{place.format(folder=folder)}", folder / "inner"
+    inner.mkdir()
+    with pytest.raises(SpecError, match="leads out of the data folder"):
+        read_sql("select id from visits", url, inner)
+    monkeypatch.setenv("RECORDS", url)
+    assert read_sql("select id from visits", "env:RECORDS", inner).rows
+
+
+def test_a_locked_database_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, **kwargs, timeout=0))
+    writer = connect(folder / "in here.db")
+    writer.execute("begin exclusive")
+    try:
+        with pytest.raises(InputError, match="database is locked"):
+            read_sql("select id from visits", URL, folder)
+    finally:
+        writer.close()
+
+
 def test_a_damaged_database_is_one_readable_error(folder: Path) -> None:
     (folder / "cut.db").write_bytes((folder / "in here.db").read_bytes()[:700])
     (folder / "no.db").write_bytes(b"Jane Doe, 1950" * 100)

@@ -81,13 +81,19 @@ class Job:
                     progress(done, max(done, self.log.found - self.log.excluded))
             self.builder.left_out.update(candidates.tables.left_out)
             for table, rows in candidates.tables.undated.items():
-                self.builder.left_out[f"{table}: rows without a time that can be read"] += len(rows)
+                self.builder.left_out[f"{table}: {self._why_undated(table)}"] += len(rows)
             self.studies += len(drafts)
             yield drafts
         self.builder.check(final=True)
         self.log.fail(len(self.builder.quality.failed))
         if not self.studies:
             raise _nothing_left(self.log, self.builder.quality)
+
+    def _why_undated(self, table: str) -> str:
+        time = self.spec.tables[table].time
+        if self.spec.index_time is None and time is not None and time.unit is None:
+            return "rows with dates, which only an `index_time` places (`time: null`: known at any time)"
+        return "rows without a time that can be read"
 
     def end(self, tally: Tally) -> None:
         """Keep the crosswalk, and note what concerns the cohort as a whole."""

@@ -70,3 +70,14 @@ def test_a_table_that_belongs_to_nobody_is_said(ward: Any) -> None:
     assert said not in build(ward, ["2021-03-08"], DATED).quality.notes
     ward.records[0]["pid"] = "0a"
     assert said in ward.build().quality.notes
+
+
+def test_dates_without_an_index_time_are_counted_and_explained(ward: Any) -> None:
+    ward.records = [{"pid": "a", "k": "x"}]
+    ward.tree["modalities"]["tabular"]["columns"] = {
+        "k": {"type": "category"},
+        "n": {"type": "number", "from": "labs", "take": "count"},
+    }
+    ward.add("labs", [{"pid": "a", "t": "2021-03-09"}], **DATED)
+    notes = ward.build().quality.notes
+    assert [note for note in notes if note.startswith("labs: rows with dates") and "index_time" in note]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from medxmodal.cohort.engine.tables import RECORDS
 from medxmodal.cohort.lineage import Lineage, code_versions, file_references
 from medxmodal.cohort.root import HASHED, MADE, file_sha256, walk
 from medxmodal.cohort.spec.cohort_spec import CohortSpec
@@ -44,8 +45,13 @@ def check_inputs(
     gone = []
     for entry in wanted:
         counted[entry.use] += 1
-        if entry.sha256 not in there:
-            place = (places or {}).get(entry.sha256)
+        named = _table_file(spec, entry.use)
+        if named is not None and (data / named).is_file():
+            same = file_sha256(data / named) == entry.sha256  # an old copy beside it is not what is read
+        else:
+            same = entry.sha256 in there
+        if not same:
+            place = named or (places or {}).get(entry.sha256)
             gone.append(
                 GoneInput(
                     use=entry.use,
@@ -66,6 +72,15 @@ def check_inputs(
         spec_same=same_spec,
         code=_changes(lineage.code, code_versions()),
     )
+
+
+def _table_file(spec: CohortSpec | None, use: str) -> str | None:
+    """The one file that a spec names for a table."""
+    if spec is None:
+        return None
+    source = spec.table if use == RECORDS else spec.tables.get(use)
+    file = source.file if source else None
+    return None if file is None or set("*?[") & set(file) else file
 
 
 def known_places(studies: Iterable[Study]) -> dict[str, str]:

@@ -43,6 +43,17 @@ def test_untouched_renamed_and_added_files_are_all_there(cohort: Cohort, clinic:
     assert InputCheck.read(found.write(tmp_path / "check.json")) == found
 
 
+def test_an_old_copy_beside_a_changed_table_is_not_what_is_read(cohort: Cohort, clinic: Any) -> None:
+    table = clinic.folder / "records.csv"
+    spec = clinic.spec()
+    assert check(cohort, clinic, spec=spec).ok
+    (clinic.folder / "records.csv.bak").write_bytes(table.read_bytes())
+    table.write_text(table.read_text().replace("short note", "long note"))
+    found = check(cohort, clinic, spec=spec)
+    assert not found.ok
+    assert [(gone.use, gone.what) for gone in found.gone] == [("table", "changed")]
+
+
 def test_changed_and_removed_files_are_named_by_use_position_and_content(cohort: Cohort, clinic: Any) -> None:
     assert cohort.lineage is not None
     images = clinic.folder / "images"

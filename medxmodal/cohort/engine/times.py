@@ -35,7 +35,8 @@ def check_times(spec: CohortSpec, asked: Counter[tuple[str, str]]) -> None:
         expected = (
             f"Write numbers, which count in `unit: {time.unit}`."
             if time.unit
-            else "Write ISO dates or times such as 2021-03-01 or 2021-03-01T12:00; numbers need a `unit`."
+            else "Write ISO dates or times such as 2021-03-01T12:00, which need an `index_time` that is a "
+            "date too; numbers need a `unit`."
         )
         raise SpecError(
             f"{key}: {wrong} of {filled} filled times in '{column}' cannot be read", hint=expected

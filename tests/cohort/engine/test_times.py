@@ -81,3 +81,15 @@ def test_dates_without_an_index_time_are_counted_and_explained(ward: Any) -> Non
     ward.add("labs", [{"pid": "a", "t": "2021-03-09"}], **DATED)
     notes = ward.build().quality.notes
     assert [note for note in notes if note.startswith("labs: rows with dates") and "index_time" in note]
+
+
+def test_dates_beside_an_index_time_without_a_date_are_refused_with_the_way_out(ward: Any) -> None:
+    ward.records = [{"pid": "a", "k": "x"}]
+    ward.tree["index_time"] = {"after": "24 h"}
+    ward.tree["modalities"]["tabular"]["columns"] = {
+        "k": {"type": "category"},
+        "n": {"type": "number", "from": "labs", "take": "count"},
+    }
+    ward.add("labs", [{"pid": "a", "t": "2021-03-09"}], **DATED)
+    with pytest.raises(SpecError, match="need an `index_time` that is a date too"):
+        ward.build()

@@ -21,7 +21,7 @@ from medxmodal.cohort.decode.job import Facts
 from medxmodal.cohort.sources.decoded import Decoded
 from medxmodal.errors import InputError
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever the same file gives other pixels or facts: what was kept before is then not used."""
 LIMIT = 8 << 30
 """Bytes it may take, unless said otherwise."""

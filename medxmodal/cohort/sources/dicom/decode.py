@@ -27,7 +27,8 @@ def decode_dicom(blobs: Sequence[bytes], shown: str, *, kind: str | None = None)
     (Hounsfield units, dose and so on) to float32; 8 bits without rescale stay uint8. Where high values
     are dark (MONOCHROME1) they are turned about, so that high is bright. Only an image, grey and of more
     than 8 bits, goes through the window or VOI table that its file holds, to 0..255 as float32 without
-    rounding: a model then sees what the radiologist saw. Volumes and clips keep the values meant.
+    rounding: a model then sees what the radiologist saw; one of a single bit becomes 0 and 255. Volumes and
+    clips keep the values meant.
 
     Args:
         blobs: The files' bytes, in any order.
@@ -80,6 +81,8 @@ def _image(files: Sequence[DicomFile], shown: str) -> Decoded:
     array = displayed(file, pixels, remarks) if pixels.grey and pixels.array.dtype.itemsize > 1 else None
     if array is None:
         array = _meant(file, pixels)[0]
+    if take(file.dataset, "BitsAllocated") == 1:  # black and white, as Pillow reads it
+        array *= 255
     return Decoded(array, pixel_spacing(file, 0), None, tuple(remarks))
 
 

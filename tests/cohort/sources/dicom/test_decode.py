@@ -55,6 +55,13 @@ def bare(name: str) -> SimpleNamespace:
         )
 
 
+def test_an_image_of_one_bit_is_black_and_white() -> None:
+    blob = (BUNDLED / "liver_1frame.dcm").read_bytes()
+    mask, image = (decode_dicom([blob], "scan", kind=kind).array for kind in ("video", "image"))
+    assert np.unique(image).tolist() == [0, 255]
+    np.testing.assert_array_equal(image > 0, mask[0] > 0)
+
+
 @pytest.mark.parametrize("name", GREY)
 def test_grey_files_have_the_values_of_pydicom(name: str) -> None:
     found = decode_dicom([(BUNDLED / name).read_bytes()], "scan", kind="video").array

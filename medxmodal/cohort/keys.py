@@ -68,6 +68,11 @@ def open_key(keys: Path) -> bytes:
     path = keys / KEY_FILE
     try:
         keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PrivacyError(
+            f"the keys folder {keys} cannot be made: {error.strerror}", hint="Name another one with --keys."
+        ) from error
+    try:
         if not path.exists():
             if (keys / CROSSWALK_FILE).exists():
                 raise PrivacyError(

@@ -240,3 +240,10 @@ def test_a_missing_table_is_a_spec_error(keyed: Any, tmp_path: Path) -> None:
     keyed.tree["table"]["file"] = "other.csv"
     with pytest.raises(SpecError, match=r"no table other\.csv"):
         keyed.build(keys=tmp_path / "keys")
+
+
+def test_a_keys_folder_that_cannot_be_made_is_said_as_that(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file", tmp_path / "file" / "keys"):
+        with pytest.raises(PrivacyError, match=r"cannot be made: .*Name another one with --keys"):
+            open_key(place)

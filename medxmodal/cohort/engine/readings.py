@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from medxmodal.cohort import units
-from medxmodal.cohort.cells import Words, parse_limit, parse_number
+from medxmodal.cohort.cells import Words, id_text, parse_limit, parse_number
 from medxmodal.cohort.engine.case import Case, Event
 from medxmodal.cohort.engine.clock import Moment
 from medxmodal.cohort.identity import Identity
@@ -25,7 +25,6 @@ from medxmodal.errors import InputError, SpecError
 
 MOST = 0.5
 """Above this share of cells that are no numbers, the column is mis-typed rather than the cells wrong."""
-_WHOLE = re.compile(r"(-?\d+)\.0+")
 FREE = 1000
 """More different texts than this are no categories, in however many studies."""
 LATE = "known only after the index time"
@@ -290,7 +289,7 @@ class CategoryReader(Reader):
     def _value(self, texts: Sequence[str], shown: str) -> Taken:
         many = self.column.many
         words = [word for text in texts for word in (text.split(many) if many else [text])]
-        plain = [self.column.map.get(word, word) for word in map(_without_zeros, words)]
+        plain = [self.column.map.get(word, word) for word in (id_text(word.strip()) for word in words)]
         kept = sorted({word for word in plain if word and word not in self.missing})
         wrong = [word for word in kept if self.allowed is not None and word not in self.allowed]
         if wrong:
@@ -313,12 +312,6 @@ class CategoryReader(Reader):
 
     def check(self, *, final: bool) -> None:
         """Nothing can be wrong with a category as a whole."""
-
-
-def _without_zeros(word: str) -> str:
-    """`1.0` as `1`: a code that some tool wrote as a decimal number."""
-    whole = _WHOLE.fullmatch(word.strip())
-    return whole[1] if whole else word.strip()
 
 
 def make_reader(

@@ -99,7 +99,7 @@ class LabelReader:
             return Label(None)
         if case.ahead(table, begin, end, self.rule):
             return Label(1)
-        if label.followed is None or case.ahead(label.followed, end, float("inf"), None):
+        if label.followed is None or _is_followed(case, label.followed, end):
             return Label(0)
         self.unknown["not followed until the horizon's end"] += 1
         return Label(None)
@@ -119,6 +119,12 @@ class LabelReader:
             + ("" if self.identity.keyed else f"; it holds {common}"),
             hint="Correct label.positive and label.negative.",
         )
+
+
+def _is_followed(case: Case, table: str, end: float) -> bool:
+    """Whether a row says that the record was followed until so many hours after the index time, or longer."""
+    moments = (event.moment for event in case.events(table))
+    return any(m is not None and m.end - case.index.end >= end for m in moments)
 
 
 def _as_value(held: bool | None) -> int | None:

@@ -139,7 +139,9 @@ def test_an_event_in_the_gap_leaves_the_label_unknown(ward: Any, day: float, lab
         assert ahead(ward, (day, "x"), (20, "x"), gap="2 d") is None
 
 
-@pytest.mark.parametrize(("seen", "label"), [(None, None), (9, None), (39, None), (40, None), (40.5, 0)])
+@pytest.mark.parametrize(
+    ("seen", "label"), [(None, None), (9, None), (39, None), (39.9, None), (40, 0), (40.5, 0)]
+)
 def test_who_is_not_followed_to_the_end_is_no_negative(
     ward: Any, seen: float | None, label: int | None
 ) -> None:

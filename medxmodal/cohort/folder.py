@@ -31,7 +31,6 @@ QUALITY, LINEAGE, FLOW = "quality.json", "lineage.json", "flow.json"
 MADE_FOLDER = "inputs"
 """Inputs that the build made, such as volumes unpacked from a file of arrays; named by content."""
 FILES = frozenset({STUDIES, COHORT, QUALITY, LINEAGE, FLOW, MADE_FOLDER})
-_FILE_FIELDS = ("", "_sha256", "_size")
 
 
 def head(

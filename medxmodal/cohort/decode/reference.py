@@ -19,7 +19,7 @@ from medxmodal.cohort.decode.pool import shared_pool
 from medxmodal.cohort.decode.store import DecodedStore
 from medxmodal.cohort.root import file_sha256
 from medxmodal.cohort.sources.decoded import Decoded
-from medxmodal.cohort.sources.image import load_bytes, read_bytes
+from medxmodal.cohort.sources.image import load_bytes
 from medxmodal.cohort.sources.sniff import sniff
 from medxmodal.cohort.study import FileReference, joined_sha256
 from medxmodal.errors import InputError
@@ -129,13 +129,9 @@ def verify(reference: FileReference) -> None:
 
 def _everyday(reference: FileReference) -> Decoded | None:
     """An image that needs no worker, unpacked here; None if it is no such image."""
-    paths = reference.paths()
-    if len(paths) == 1:
-        blobs = [read_bytes(reference)]
-    else:
-        blobs = [load_bytes(path, reference.shown) for path in paths]
-        if joined_sha256([hashlib.sha256(data).hexdigest() for data in blobs]) != reference.sha256:
-            raise _changed(reference)
+    blobs = [load_bytes(path, reference.shown) for path in reference.paths()]
+    if joined_sha256([hashlib.sha256(data).hexdigest() for data in blobs]) != reference.sha256:
+        raise _changed(reference)
     if {sniff(data) for data in blobs} & {"dicom", "nifti"}:
         return None
     return decode_bytes(blobs, reference.shown, "image")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from medxmodal.cohort.decode.job import Facts
@@ -49,13 +48,11 @@ class Surroundings:
         root: The data folder.
         identity: How inputs and cells may be named.
         masks: Whether lesion masks are read (an unlabelled export may have none).
-        scratch: A private folder for what is fetched.
     """
 
     root: FolderRoot
     identity: Identity
     masks: bool = True
-    scratch: Path | None = None
 
 
 class InputReader(Protocol):

@@ -159,7 +159,7 @@ def start(
     store = open_store(opening)
     plan = make_plan(spec, store.columns, unlabelled=unlabelled)
     pool = stack.enter_context(DecodePool(inline=True, store=DecodedStore.from_environment()))
-    builder = StudyBuilder(spec, plan, identity, root, scratch)
+    builder = StudyBuilder(spec, plan, identity, root)
     builder.quality.skipped += plan.skipped
     builder.quality.notes += [*store.notes, *plan.notes]
     return Job(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import glob
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from medxmodal.cohort.engine.case import Case
-from medxmodal.cohort.sources.clip import natural_key
+from medxmodal.cohort.sources.clip import natural_order
 from medxmodal.cohort.spec.cohort_spec import FileInput, VideoSpec
 from medxmodal.cohort.spec.template import Template
 from medxmodal.cohort.spec.where import Rule, parse_where
@@ -97,9 +97,8 @@ class Locator:
     def _matches(self, pattern: str) -> list[str]:
         # Stars and brackets in a cell are part of a name; only the spec's own stars are signs of a pattern.
         plain = glob.escape(pattern).replace(STAR, "*")
-        found = sorted(
-            (str(PurePosixPath(p.relative_to(self.folder))) for p in self.folder.glob(plain) if p.is_file()),
-            key=natural_key,
+        found = natural_order(
+            p.relative_to(self.folder).as_posix() for p in self.folder.glob(plain) if p.is_file()
         )
         if not found:
             raise InputError("no file matches the pattern of the spec for this record")

@@ -117,15 +117,10 @@ def needed_columns(spec: CohortSpec) -> dict[str, frozenset[str]]:
 
 def label_tables(spec: CohortSpec) -> frozenset[str]:
     """Tables that only the label and the rules read: a build without labels can do without them."""
-    inputs = {table for _, table, _ in _needs(spec) if table != RECORDS}
+    # A table's own key and time are not what it is read for.
+    inputs = {table for key, table, _ in _needs(spec) if not key.startswith(f"tables.{table}.")}
     used = {m.source for m in spec.modalities.values() if m.source}
-    return frozenset(set(spec.tables) - {t for t in inputs if _is_read(spec, t)} - used)
-
-
-def _is_read(spec: CohortSpec, table: str) -> bool:
-    """Whether an input, the index time or the site is read from a table (its own key does not count)."""
-    own = (f"tables.{table}.",)
-    return any(t == table and not key.startswith(own) for key, t, _ in _needs(spec))
+    return frozenset(set(spec.tables) - inputs - used)
 
 
 @dataclass

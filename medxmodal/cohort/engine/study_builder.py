@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from medxmodal.cohort.decode.job import Outcome
 from medxmodal.cohort.engine.case import Case
@@ -74,7 +73,6 @@ class StudyBuilder:
     plan: Plan
     identity: Identity
     root: FolderRoot
-    scratch: Path
     quality: QualityLog = field(default_factory=QualityLog)
     crosswalk: list[RealIdentity] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -84,7 +82,7 @@ class StudyBuilder:
         self.values: dict[str, InputReader] = {}
         self.files: dict[str, FileReader] = {}
         for name, modality in self.spec.modalities.items():
-            around = Surroundings(self.root, self.identity, name in self.plan.masks, self.scratch)
+            around = Surroundings(self.root, self.identity, name in self.plan.masks)
             if isinstance(modality, TabularSpec):
                 self.values[name] = TabularReader(modality, around)
             elif isinstance(modality, TimeseriesSpec):

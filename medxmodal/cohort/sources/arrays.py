@@ -63,12 +63,6 @@ def read_arrays(path: Path) -> Table:
         return file.table()
 
 
-def export_nifti(path: Path, split: str, item: int) -> bytes:
-    """One item as a file of its own; see `ArrayFile.export`, which is faster for many."""
-    with ArrayFile(path) as file:
-        return file.export(split, item)
-
-
 class ArrayFile:
     """An .npz file, open for reading; a context manager.
 

@@ -26,7 +26,7 @@ def natural_order(names: Iterable[str]) -> list[str]:
         >>> natural_order(["frame_10.png", "frame_2.png", "frame_1.png"])
         ['frame_1.png', 'frame_2.png', 'frame_10.png']
     """
-    return sorted(names, key=natural_key)
+    return sorted(names, key=_key)
 
 
 def decode_clip(blobs: Sequence[bytes], shown: str) -> Decoded:
@@ -51,7 +51,7 @@ def decode_clip(blobs: Sequence[bytes], shown: str) -> Decoded:
     return Decoded(frames)
 
 
-def natural_key(name: str) -> tuple[list[tuple[int, str]], str]:
+def _key(name: str) -> tuple[list[tuple[int, str]], str]:
     """What `natural_order` sorts by."""
     parts = _DIGITS.split(name)  # texts and numbers take turns, so equal places hold equal kinds
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path, PurePosixPath
 
-from medxmodal.cohort.sources.clip import natural_key
+from medxmodal.cohort.sources.clip import natural_order
 from medxmodal.cohort.sources.rows import Row, SourceFile, Table
 from medxmodal.errors import SpecError
 
@@ -30,9 +30,8 @@ def read_folder(folder: Path, pattern: str) -> Table:
         raise SpecError(
             f"table.folder '{pattern}' leads out of the data folder", hint="Write it relative to --data."
         )
-    found = sorted(
-        (path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file()),
-        key=natural_key,
+    found = natural_order(
+        path.relative_to(folder).as_posix() for path in folder.glob(pattern) if path.is_file()
     )
     found = [name for name in found if not any(part.startswith(".") for part in name.split("/"))]
     if not found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import struct
 import warnings
@@ -12,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from medxmodal.cohort.study import FileReference
 from medxmodal.errors import InputError
 
 MAX_BYTES = 512 << 20
@@ -25,34 +23,6 @@ DAMAGED = (
     MemoryError, struct.error, zlib.error,
 )  # fmt: skip
 """What Pillow's readers raise on damaged files."""
-
-
-def read_image(reference: FileReference) -> np.ndarray:
-    """Read an image, refusing a file that is not the one the cohort was built from.
-
-    Args:
-        reference: The file.
-
-    Returns:
-        (rows, columns) or (rows, columns, 3): uint8 as stored, or float32 where the file holds more
-        than 8 bits (values as stored, not scaled).
-
-    Raises:
-        InputError: The file is missing, changed, damaged, too large or no 2D image.
-    """
-    return decode_image(read_bytes(reference), reference.shown)
-
-
-def read_bytes(reference: FileReference) -> bytes:
-    """The bytes of a file, checked against the recorded size and hash.
-
-    Raises:
-        InputError: The file is missing, too large or changed since the cohort was built.
-    """
-    data = load_bytes(reference.path(), reference.shown)
-    if len(data) != reference.size or hashlib.sha256(data).hexdigest() != reference.sha256:
-        raise InputError(f"{reference.shown} has changed since the cohort was built", hint="Build it again.")
-    return data
 
 
 def load_bytes(path: Path, shown: str) -> bytes:
@@ -78,11 +48,18 @@ def load_bytes(path: Path, shown: str) -> bytes:
 
 
 def decode_image(data: bytes, shown: str) -> np.ndarray:
-    """Unpack an image; see `read_image`.
+    """Unpack an image.
 
     Args:
         data: The file's bytes.
         shown: How messages name it.
+
+    Returns:
+        (rows, columns) or (rows, columns, 3): uint8 as stored, or float32 where the file holds more
+        than 8 bits (values as stored, not scaled).
+
+    Raises:
+        InputError: It is damaged, too large or no 2D image.
     """
     try:
         with warnings.catch_warnings():

@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 
 from medxmodal.cohort.sources import arrays as room
-from medxmodal.cohort.sources.arrays import ArrayFile, export_nifti, read_arrays
+from medxmodal.cohort.sources.arrays import ArrayFile, read_arrays
 from medxmodal.cohort.sources.image import decode_image
 from medxmodal.cohort.sources.nifti import decode_nifti
 from medxmodal.errors import InputError, SpecError
 
 RNG = np.random.default_rng(9)
 VOLUMES = RNG.integers(0, 256, (5, 6, 7, 8), dtype=np.uint8)
+
+
+def export_nifti(path: Path, split: str, item: int) -> bytes:
+    with ArrayFile(path) as file:
+        return file.export(split, item)
 
 
 def saved(path: Path, *, packed: bool = True, **arrays: np.ndarray) -> Path:
